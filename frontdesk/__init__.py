@@ -1,0 +1,3 @@
+"""Frontdesk: people register, log in and find each other."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,136 @@
+"""What makes two e-mail addresses, or two usernames, the same; and what either may look like.
+
+Sources: RFC 8265 (PRECIS usernames), UTS #39 (confusable characters), RFC 5321/6531 by email-validator.
+"""
+
+import unicodedata
+from functools import cache
+from importlib.resources import files
+
+import email_validator
+import precis_i18n
+
+from frontdesk.errors import FieldRefused
+
+EMAIL_MAX = 254
+NAME_MAX = 100
+USERNAME_MIN = 2
+USERNAME_MAX = 40
+
+LANGUAGES = ("en", "zh-Hans")
+
+# PRECIS allows all of these in a username. They would make it unfit for a path, for X-Frontdesk-Username,
+# or for telling it from an e-mail address in the one login box.
+_NOT_IN_USERNAMES = frozenset("@/\\?#%&=+:;,<>\"'`|^~*()[]{}!$")
+# Invisible or direction-changing: two names could read the same and be different, or read backwards.
+_NOT_IN_NAMES = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+_JOINERS = "\u200c\u200d"
+
+
+def clean_email(text: str) -> str:
+    """An address as it is kept and shown: normalised, its domain in lower case. Raises FieldRefused."""
+    if not is_text(text):
+        raise FieldRefused("email", "email_invalid")
+    if len(text) > EMAIL_MAX:
+        raise FieldRefused("email", "email_too_long", EMAIL_MAX)
+    try:
+        found = email_validator.validate_email(text.strip(), check_deliverability=False, test_environment=True)
+    except email_validator.EmailNotValidError as error:
+        raise FieldRefused("email", "email_invalid") from error
+    return found.normalized
+
+
+def email_key(email: str) -> str:
+    """What an address is compared by: case and Unicode look-alikes don't count, ASCII ones do.
+
+    bill1@ and billl@ are two people, and nobody can choose another address the way they can choose another
+    username; an `а` from another script, on the other hand, is only ever there to deceive.
+    """
+    folded = _fold(email.strip())
+    return folded if folded.isascii() else "".join(c if c.isascii() else _lookalikes().get(c, c) for c in folded)
+
+
+def clean_username(text: str) -> str:
+    """A username as it is kept and shown, after RFC 8265 (case preserved). Raises FieldRefused."""
+    if not is_text(text):
+        raise FieldRefused("username", "username_invalid")
+    text = text.strip()
+    if len(text) > 4 * USERNAME_MAX:
+        raise FieldRefused("username", "username_too_long", USERNAME_MAX)
+    try:
+        username = str(precis_i18n.get_profile("UsernameCasePreserved").enforce(text))
+    except UnicodeEncodeError as error:
+        code = "username_too_short" if not text else "username_invalid"
+        raise FieldRefused("username", code, USERNAME_MIN if not text else None) from error
+    if len(username) > USERNAME_MAX:
+        raise FieldRefused("username", "username_too_long", USERNAME_MAX)
+    # One 汉字 is a whole name; one letter isn't.
+    if len(username) < USERNAME_MIN and username.isascii():
+        raise FieldRefused("username", "username_too_short", USERNAME_MIN)
+    if not _NOT_IN_USERNAMES.isdisjoint(username) or username.startswith((".", "-")) or username.endswith("."):
+        raise FieldRefused("username", "username_invalid")
+    if username_key(username) in _reserved():
+        raise FieldRefused("username", "username_reserved")
+    return username
+
+
+def username_key(username: str) -> str:
+    """What a username is compared by: its skeleton (UTS #39, section 4) under NFKC and case folding."""
+    folded = _fold(username.strip())
+    return _fold("".join(_lookalikes().get(c, c) for c in folded))
+
+
+def clean_name(text: str) -> str:
+    """A display name: any script, NFC, single spaces, nothing invisible. Raises FieldRefused."""
+    if not is_text(text):
+        raise FieldRefused("name", "name_invalid")
+    if len(text) > 4 * NAME_MAX:
+        raise FieldRefused("name", "name_too_long", NAME_MAX)
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    if not name:
+        raise FieldRefused("name", "name_missing")
+    if len(name) > NAME_MAX:
+        raise FieldRefused("name", "name_too_long", NAME_MAX)
+    if any(unicodedata.category(c) in _NOT_IN_NAMES and c not in _JOINERS for c in name):
+        raise FieldRefused("name", "name_invalid")
+    if not any(c.isalnum() for c in name):
+        raise FieldRefused("name", "name_invalid")
+    return name
+
+
+def check_language(text: str) -> str:
+    """One of the languages that the pages speak (BCP 47). Raises FieldRefused."""
+    if text not in LANGUAGES:
+        raise FieldRefused("language", "language_unknown")
+    return text
+
+
+def is_text(text: str) -> bool:
+    """Whether PostgreSQL can keep it: no NUL, no lone surrogate."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+@cache
+def _lookalikes() -> dict[str, str]:
+    table = (files("frontdesk.accounts") / "confusables.txt").read_text(encoding="utf-8")
+    return dict(line.split("\t") for line in table.split("\n") if line)
+
+
+@cache
+def _reserved() -> frozenset[str]:
+    # Names that a page or a mail could be mistaken to come from (RFC 2142 and the service's own).
+    return frozenset(
+        username_key(name)
+        for name in (
+            "abuse account accounts admin administrator api everyone frontdesk help hostmaster info login "
+            "logout mail me moderator null official people postmaster register root security session "
+            "sessions staff support system undefined webmaster"
+        ).split()
+    )

@@ -1,0 +1,47 @@
+"""Showing who one is."""
+
+from frontdesk.accounts import attempts, identity, sessions
+from frontdesk.accounts.service import Service
+from frontdesk.errors import Busy, WrongCredentials
+from frontdesk.model import Client, Login
+from frontdesk.store import accounts as store
+from frontdesk.store import attempts as attempts_store
+
+
+async def log_in(service: Service, *, login: str, password: str, client: Client) -> Login:
+    """A new session for the account whose e-mail address or username is `login`.
+
+    Raises WrongCredentials (the same, in the same time, for a wrong password and an unknown name), Throttled,
+    Busy, Unavailable.
+    """
+    service.hasher.admit()
+    by_email = "@" in login
+    # What can't be kept can't be found either, but must cost as much.
+    key = (identity.email_key if by_email else identity.username_key)(login) if identity.is_text(login) else ""
+    here = attempts.place(client)
+    found = await store.find_credentials(service.db, key, by_email=by_email, places=[here])
+    # One account has two names, and they must not have a budget each.
+    subjects = attempts.login_subjects(
+        client, str(found.account.id) if found else key, found.known if found else None
+    )
+    await attempts.charge_login(service, subjects)
+    try:
+        verdict = await service.hasher.verify(
+            found.password_hash if found else None,
+            password,
+            deadline=service.settings.hash_deadline,
+        )
+    except Busy:
+        await attempts_store.refund(service.db, list(subjects))
+        raise
+    if found is None or not verdict.ok:
+        raise WrongCredentials
+    account = found.account
+    started = await sessions.start(service, account, client)
+    await attempts_store.refund(service.db, [subjects[0]])
+    await attempts_store.forget(service.db, subjects[1])
+    await attempts_store.remember_place(service.db, account.id, here)
+    if verdict.renewed_hash_needed:
+        renewed = await service.hasher.hash(password, deadline=service.settings.hash_deadline)
+        await store.renew_password_hash(service.db, account.id, old=found.password_hash, new=renewed)
+    return started

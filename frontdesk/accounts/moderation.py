@@ -1,0 +1,29 @@
+"""What an administrator may do to another's account."""
+
+from frontdesk.accounts import identity, search
+from frontdesk.accounts.service import Service
+from frontdesk.errors import NotFound
+from frontdesk.model import Account
+from frontdesk.store import accounts, sessions
+
+
+async def disable(service: Service, username: str) -> Account:
+    """Shut an account out: no login, no session, nowhere in search. Raises NotFound."""
+    async with service.db.transaction() as db:
+        account = await accounts.disable(db, identity.username_key(username))
+        if account is None:
+            raise NotFound
+        await sessions.delete_of_account(db, account.id)
+        await search.unindex_person(db, account.id)
+    return account
+
+
+async def enable(service: Service, username: str) -> Account:
+    """Let a disabled account in again. Raises NotFound."""
+    async with service.db.transaction() as db:
+        account = await accounts.enable(db, identity.username_key(username))
+        if account is None:
+            raise NotFound
+        if account.discoverable:
+            await search.index_person(db, account.id, account.username, account.name)
+    return account

@@ -1,0 +1,112 @@
+"""Changing what others, and oneself, see of an account; and leaving."""
+
+from datetime import UTC, datetime
+
+from frontdesk.accounts import attempts, identity, search
+from frontdesk.accounts.fields import Findings
+from frontdesk.accounts.passwords import check_password
+from frontdesk.accounts.service import Service
+from frontdesk.errors import FieldRefused, NotFound, RecentLoginRequired, Unauthenticated
+from frontdesk.model import Account, Client, Person, Visit
+from frontdesk.store import accounts as store
+from frontdesk.store import attempts as attempts_store
+from frontdesk.store import sessions as sessions_store
+
+
+async def update(
+    service: Service,
+    visit: Visit,
+    *,
+    username: str | None = None,
+    name: str | None = None,
+    language: str | None = None,
+    discoverable: bool | None = None,
+) -> Account:
+    """Change what isn't None; search follows in the same transaction.
+
+    Raises InvalidFields, UsernameTaken, Unavailable.
+    """
+    findings = Findings()
+    if username is not None:
+        username = findings.take(identity.clean_username, username)
+    if name is not None:
+        name = findings.take(identity.clean_name, name)
+    if language is not None:
+        language = findings.take(identity.check_language, language)
+    findings.settle()
+    async with service.db.transaction() as db:
+        account = await store.update(
+            db,
+            visit.account.id,
+            username=username,
+            username_key=None if username is None else identity.username_key(username),
+            name=name,
+            language=language,
+            discoverable=discoverable,
+        )
+        if account is None:
+            raise Unauthenticated
+        if account.discoverable:
+            await search.index_person(db, account.id, account.username, account.name)
+        else:
+            await search.unindex_person(db, account.id)
+    return account
+
+
+async def change_password(
+    service: Service, visit: Visit, *, current_password: str, password: str, client: Client
+) -> None:
+    """A new password; every other session ends (OWASP ASVS 7.4.3).
+
+    Wrong guesses at the current one count like wrong logins: a stolen session must not be a way to find it.
+    Raises InvalidFields, Throttled, Busy, Unavailable.
+    """
+    service.hasher.admit()
+    account = visit.account
+    findings = Findings()
+    password = findings.take(
+        check_password,
+        password,
+        email=account.email,
+        username=account.username,
+        name=account.name,
+        min_length=service.settings.password_min_length,
+    )
+    findings.settle()
+    stored = await store.fetch_password_hash(service.db, account.id)
+    if stored is None:
+        raise Unauthenticated
+    subjects = attempts.login_subjects(client, str(account.id), attempts.place(client))
+    await attempts.charge_login(service, subjects)
+    deadline = service.settings.hash_deadline
+    verdict = await service.hasher.verify(stored, current_password, deadline=deadline)
+    if not verdict.ok:
+        raise FieldRefused("current_password", "current_password_wrong")
+    password_hash = await service.hasher.hash(password, deadline=deadline)
+    async with service.db.transaction() as db:
+        await store.update_password_hash(db, account.id, password_hash)
+        await sessions_store.delete_of_account(db, account.id, except_for=visit.session_id)
+    await attempts_store.refund(service.db, list(subjects))
+
+
+async def delete(service: Service, visit: Visit) -> None:
+    """Leave: the account, its sessions and its place in search are gone.
+
+    Raises RecentLoginRequired if the session's login is older than FRONTDESK_RECENT_LOGIN; Unavailable.
+    """
+    age = (datetime.now(UTC) - visit.logged_in_at).total_seconds()
+    if age > service.settings.recent_login:
+        raise RecentLoginRequired
+    async with service.db.transaction() as db:
+        await search.unindex_person(db, visit.account.id)
+        await store.delete(db, visit.account.id)
+
+
+async def find_person(service: Service, visit: Visit, username: str) -> Person:
+    """Somebody by their username, as others see them. Raises NotFound, also for those who hide."""
+    if not identity.is_text(username) or len(username) > 4 * identity.USERNAME_MAX:
+        raise NotFound
+    person = await store.find_person(service.db, identity.username_key(username), viewer=visit.account.id)
+    if person is None:
+        raise NotFound
+    return person

@@ -1,0 +1,16 @@
+"""What every verb is handed."""
+
+from dataclasses import dataclass
+
+from frontdesk.accounts.hashing import Hasher
+from frontdesk.settings import Settings
+from frontdesk.store.connection import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts that app.py put together: the database, the hash threads and what the operator chose."""
+
+    db: Database
+    hasher: Hasher
+    settings: Settings

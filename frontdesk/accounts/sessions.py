@@ -1,0 +1,82 @@
+"""Staying logged in: opaque tokens, each a session that can be seen and ended.
+
+A token is 256 random bits. The database keeps its SHA-256: who reads the table can't log in with it, and a
+plain hash is enough, as there's nothing to guess (OWASP ASVS 7.2).
+"""
+
+import base64
+import binascii
+import hashlib
+import secrets
+from uuid import UUID
+
+from frontdesk.accounts.service import Service
+from frontdesk.errors import NotFound, Unauthenticated
+from frontdesk.model import Account, Client, Login, Session, Visit
+from frontdesk.store import sessions as store
+
+_TOKEN_BYTES = 32
+# Browsers send a few hundred characters; more is only a way to fill the table.
+_USER_AGENT_MAX = 300
+_SESSIONS_PER_ACCOUNT = 100
+
+
+async def start(service: Service, account: Account, client: Client) -> Login:
+    """A session for somebody who has just shown who they are. Raises Unavailable."""
+    token = secrets.token_bytes(_TOKEN_BYTES)
+    expires_at = await store.insert(
+        service.db,
+        account.id,
+        token_hash=hashlib.sha256(token).digest(),
+        lifetime=service.settings.session_lifetime,
+        address=client.address,
+        user_agent=client.user_agent[:_USER_AGENT_MAX],
+        keep=_SESSIONS_PER_ACCOUNT,
+    )
+    text = base64.urlsafe_b64encode(token).rstrip(b"=").decode()
+    return Login(token=text, expires_at=expires_at, account=account)
+
+
+async def check(service: Service, token: str, client: Client) -> Visit:
+    """Who holds `token`. One round trip; a second one, at most once a minute, notes that it was used.
+
+    Raises Unauthenticated, Unavailable.
+    """
+    found = await store.find_visit(
+        service.db, _token_hash(token), idle=service.settings.session_idle_timeout
+    )
+    if found is None:
+        raise Unauthenticated
+    visit, stale = found
+    if stale:
+        await store.note_use(service.db, visit.session_id, address=client.address)
+    return visit
+
+
+async def list_sessions(service: Service, visit: Visit) -> list[Session]:
+    """Where the visitor is logged in: this session first, then by last use."""
+    return await store.select_of_account(
+        service.db, visit.account.id, current=visit.session_id, idle=service.settings.session_idle_timeout
+    )
+
+
+async def end(service: Service, visit: Visit, session_id: UUID) -> None:
+    """End a session of the visitor's own. Raises NotFound, also for other people's."""
+    if not await store.delete(service.db, session_id, account_id=visit.account.id):
+        raise NotFound
+
+
+async def end_others(service: Service, visit: Visit) -> None:
+    """End every session of the visitor's but this one."""
+    await store.delete_of_account(service.db, visit.account.id, except_for=visit.session_id)
+
+
+def _token_hash(token: str) -> bytes:
+    # The exact text that was given out, and nothing that merely decodes to the same bytes.
+    try:
+        raw = base64.b64decode(token + "=", altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Unauthenticated from error
+    if len(raw) != _TOKEN_BYTES or len(token) != 43:
+        raise Unauthenticated
+    return hashlib.sha256(raw).digest()

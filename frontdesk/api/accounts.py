@@ -1,0 +1,32 @@
+"""POST /accounts"""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from frontdesk.accounts.register import register
+from frontdesk.api.body import Body, answer, read
+from frontdesk.requests import client_of, service_of
+
+
+class Registration(Body):
+    email: str
+    username: str
+    name: str
+    password: str
+    language: str | None = None
+
+
+async def create(request: Request) -> Response:
+    service = service_of(request)
+    service.hasher.admit()
+    body = await read(request, Registration)
+    account = await register(
+        service,
+        email=body.email,
+        username=body.username,
+        name=body.name,
+        password=body.password,
+        language=body.language,
+        client=client_of(request),
+    )
+    return answer(account, 201)

