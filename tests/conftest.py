@@ -1,0 +1,128 @@
+"""A real PostgreSQL for the whole run, a migrated database of its own for each test."""
+
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import httpx
+import msgspec
+import pytest
+
+from frontdesk import app, local
+from frontdesk.accounts.service import Service
+from frontdesk.border import Border
+from frontdesk.settings import Settings
+from frontdesk.store import schema
+from tests import cast
+
+# Nothing in a test has to survive a crash of the machine.
+_CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> None:
+    for name in [name for name in os.environ if name.startswith("FRONTDESK_")]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL with an empty migrated database, `blank`, to copy."""
+    with local.postgres(tmp_path_factory.mktemp("postgres"), **_CARELESS) as url:
+        import asyncio
+
+        asyncio.run(_execute(url, "CREATE DATABASE blank"))
+        schema.migrate(_in_database(url, "blank"))
+        yield url
+
+
+@pytest.fixture
+async def database_url(cluster: str) -> AsyncIterator[str]:
+    """The URL of a database that only this test uses."""
+    name = f"test_{next(_numbers)}"
+    await _execute(cluster, f"CREATE DATABASE {name} TEMPLATE blank STRATEGY file_copy")
+    yield _in_database(cluster, name)
+    await _execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def empty_database_url(cluster: str) -> AsyncIterator[str]:
+    """The URL of a database without a schema."""
+    name = f"test_{next(_numbers)}"
+    await _execute(cluster, f"CREATE DATABASE {name}")
+    yield _in_database(cluster, name)
+    await _execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return Settings(database_url=database_url, hash_threads=2, drain_delay=0, hash_deadline=10)
+
+
+@pytest.fixture
+async def service(settings: Settings) -> AsyncIterator[Service]:
+    async with app.open_service(settings) as service:
+        yield service
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to look into the database with, and to arrange what no verb can."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def border(service: Service) -> Border:
+    return app.build(service)
+
+
+@pytest.fixture
+async def http(border: Border) -> AsyncIterator[httpx.AsyncClient]:
+    """A program that talks to pages and API, without a network in between."""
+    transport = httpx.ASGITransport(app=border, client=("192.0.2.1", 50000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        yield client
+
+
+@pytest.fixture
+async def alice(service: Service) -> cast.Actor:
+    return await cast.enter(service, cast.ALICE)
+
+
+@pytest.fixture
+async def bob(service: Service) -> cast.Actor:
+    return await cast.enter(service, cast.BOB)
+
+
+@pytest.fixture
+async def charlie(service: Service) -> cast.Actor:
+    return await cast.enter(service, cast.CHARLIE)
+
+
+def with_settings(service: Service, **changes: object) -> Service:
+    """The same parts, with other settings."""
+    return Service(db=service.db, hasher=service.hasher, settings=msgspec.structs.replace(service.settings, **changes))
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _in_database(url: str, name: str) -> str:
+    return url.replace("/postgres?", f"/{name}?")
+
+
