@@ -1,0 +1,90 @@
+"""/account: what others see of me, my password, and leaving."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from frontdesk.accounts import profile
+from frontdesk.model import Visit
+from frontdesk.requests import clear_session_cookie, client_of, service_of
+from frontdesk.web.catalogues import COOKIE
+from frontdesk.web.errors import CORRECTABLE, show_form_again
+from frontdesk.web.forms import read_form
+from frontdesk.web.pages import language_for, redirect, render
+from frontdesk.web.visitors import require_visitor
+
+
+async def show(request: Request) -> Response:
+    visit = await require_visitor(request)
+    return render(request, "account.html", errors={}, problem=None, **_variables(request, visit))
+
+
+async def save_profile(request: Request) -> Response:
+    """Name, username, language, and whether others find me."""
+    form = await read_form(request, "name", "username", "language", "discoverable")
+    visit = await require_visitor(request)
+    try:
+        await profile.update(
+            service_of(request),
+            visit,
+            name=form["name"],
+            username=form["username"],
+            language=form["language"],
+            discoverable=bool(form["discoverable"]),
+        )
+    except CORRECTABLE as error:
+        return show_form_again(request, "account.html", error, **_variables(request, visit, typed=form))
+    response = redirect("/account", notice="profile_saved")
+    # The account's language, just chosen, must not lose against an older choice of this browser.
+    response.delete_cookie(COOKIE, path="/", samesite="lax")
+    return response
+
+
+async def find_password_form(request: Request) -> Response:
+    return redirect("/account#change-password")
+
+
+async def change_password(request: Request) -> Response:
+    """A new password; every other session ends."""
+    form = await read_form(request, "current_password", "password")
+    visit = await require_visitor(request)
+    try:
+        await profile.change_password(
+            service_of(request),
+            visit,
+            current_password=form["current_password"],
+            password=form["password"],
+            client=client_of(request),
+        )
+    except CORRECTABLE as error:
+        return show_form_again(request, "account.html", error, **_variables(request, visit))
+    return redirect("/account", notice="password_changed")
+
+
+async def confirm_deletion(request: Request) -> Response:
+    await require_visitor(request)
+    return render(request, "delete.html")
+
+
+async def delete(request: Request) -> Response:
+    """The account is gone, and everything that belongs to it."""
+    await read_form(request)
+    await profile.delete(service_of(request), await require_visitor(request))
+    response = redirect("/", notice="account_deleted")
+    clear_session_cookie(request, response)
+    return response
+
+
+def _variables(request: Request, visit: Visit, typed: dict[str, str] | None = None) -> dict[str, Any]:
+    account = visit.account
+    stored = {
+        "name": account.name,
+        "username": account.username,
+        "language": account.language or language_for(request),
+        "discoverable": "yes" if account.discoverable else "",
+    }
+    return {
+        "typed": stored if typed is None else typed,
+        "min_length": service_of(request).settings.password_min_length,
+    }

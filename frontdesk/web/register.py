@@ -1,0 +1,57 @@
+"""GET and POST /register"""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from frontdesk.accounts import register as accounts
+from frontdesk.accounts import sessions
+from frontdesk.requests import client_of, service_of, set_session_cookie
+from frontdesk.web.errors import CORRECTABLE, show_form_again
+from frontdesk.web.forms import read_form
+from frontdesk.web.pages import language_for, local_path, redirect, render
+from frontdesk.web.visitors import visitor
+
+
+async def show_form(request: Request) -> Response:
+    """An empty form; whoever is logged in already goes on to `next`."""
+    target = local_path(request.query_params.get("next", "/"))
+    if await visitor(request) is not None:
+        return redirect(target)
+    return render(
+        request,
+        "register.html",
+        errors={},
+        problem=None,
+        typed=dict.fromkeys(("name", "username", "email"), ""),
+        next=target,
+        min_length=service_of(request).settings.password_min_length,
+    )
+
+
+async def register(request: Request) -> Response:
+    """A new account, logged in at once: its owner has just typed the password."""
+    form = await read_form(request, "email", "username", "name", "password", "next")
+    service, client = service_of(request), client_of(request)
+    target = local_path(form["next"])
+    try:
+        account = await accounts.register(
+            service,
+            email=form["email"],
+            username=form["username"],
+            name=form["name"],
+            password=form["password"],
+            language=language_for(request),
+            client=client,
+        )
+    except CORRECTABLE as error:
+        return show_form_again(
+            request,
+            "register.html",
+            error,
+            typed=form,
+            next=target,
+            min_length=service.settings.password_min_length,
+        )
+    response = redirect(target, notice="welcome")
+    set_session_cookie(request, response, await sessions.start(service, account, client))
+    return response

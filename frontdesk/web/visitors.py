@@ -1,0 +1,41 @@
+"""Who looks at a page: asked of the database once a request, and only if the browser brings a token."""
+
+from starlette.requests import Request
+
+from frontdesk.accounts import sessions
+from frontdesk.errors import Unauthenticated
+from frontdesk.model import Visit
+from frontdesk.requests import client_of, cookie_token, service_of, state_of
+
+
+async def visitor(request: Request) -> Visit | None:
+    """Who is logged in, if anybody is. Raises Unavailable."""
+    try:
+        return await require_visitor(request)
+    except Unauthenticated:
+        return None
+
+
+async def require_visitor(request: Request) -> Visit:
+    """Who is logged in. Raises Unauthenticated, Unavailable."""
+    state = state_of(request)
+    if "visit" not in state:
+        state["visit"] = None
+        token = cookie_token(request)
+        if token:
+            state["visit"] = await sessions.check(service_of(request), token, client_of(request))
+    visit: Visit | None = state["visit"]
+    if visit is None:
+        raise Unauthenticated
+    return visit
+
+
+def known_visitor(request: Request) -> Visit | None:
+    """Who is logged in, as far as this request has asked: for pages that must not need the database"""
+    visit: Visit | None = state_of(request).get("visit")
+    return visit
+
+
+def is_asked(request: Request) -> bool:
+    """Whether it is known if anybody is logged in: a browser without a token needn't be asked."""
+    return "visit" in state_of(request) or not cookie_token(request)
