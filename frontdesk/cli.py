@@ -1,6 +1,5 @@
 """The command line: up · serve · migrate · admin · doctor · settings."""
 
-import asyncio
 import contextlib
 import os
 import sys
@@ -55,7 +54,9 @@ def up(data: Path) -> None:
     """Start Frontdesk and a PostgreSQL of its own on this machine."""
     from frontdesk import local
 
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("FRONTDESK_DATABASE_URL")}
+    environ = {
+        name: value for name, value in os.environ.items() if not name.startswith("FRONTDESK_DATABASE_URL")
+    }
     # One line a request is for machines; a person who tries it out wants to see where to go.
     environ.setdefault("FRONTDESK_LOG_LEVEL", "warning")
     environ.setdefault("FRONTDESK_DRAIN_DELAY", "0")
@@ -111,7 +112,9 @@ def admin() -> None:
 @click.option("--email", prompt="E-mail")
 @click.option("--username", prompt="Username")
 @click.option("--name", prompt="Name")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input, not from the keyboard.")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input, not from the keyboard."
+)
 @_data
 def admin_create(email: str, username: str, name: str, password_stdin: bool, data: Path) -> None:
     """Make an administrator."""
@@ -261,7 +264,9 @@ def _in_words(error: FrontdeskError) -> str:
         error = InvalidFields(error.error)
     if isinstance(error, InvalidFields):
         return "; ".join(f"{e.field} {FIELD_DETAILS[e.code].format(limit=e.limit)}" for e in error.errors)
-    return next((PROBLEMS[kind][2] for kind in type(error).__mro__ if kind in PROBLEMS), "Something went wrong")
+    return next(
+        (PROBLEMS[kind][2] for kind in type(error).__mro__ if kind in PROBLEMS), "Something went wrong"
+    )
 
 
 def _fail(what: str, advice: str = "") -> NoReturn:

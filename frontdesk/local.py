@@ -48,7 +48,9 @@ def postgres(data: Path, **settings: str) -> Iterator[str]:
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise OperatorError(f"can't make the folder {data}: {error.strerror}", "Choose another with --data.") from error
+        raise OperatorError(
+            f"can't make the folder {data}: {error.strerror}", "Choose another with --data."
+        ) from error
     cluster = data / "postgres"
     prefix = _command_prefix(data, binaries)
     with _socket_folder(data) as sockets:
@@ -119,7 +121,9 @@ def _command_prefix(data: Path, binaries: Path) -> list[str]:
     if os.geteuid() != 0:
         return [setpriv, "--pdeathsig", "INT"] if setpriv else []
     if setpriv is None:
-        raise OperatorError("root can't run PostgreSQL without setpriv", "apt-get install util-linux, or be a user.")
+        raise OperatorError(
+            "root can't run PostgreSQL without setpriv", "apt-get install util-linux, or be a user."
+        )
     _ensure_user()
     _own(data)
     as_user = [setpriv, "--reuid", _USER, "--regid", _USER, "--clear-groups", "--pdeathsig", "INT"]
@@ -140,7 +144,15 @@ def _ensure_user() -> None:
     try:
         pwd.getpwnam(_USER)
     except KeyError:
-        command = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", _USER]
+        command = [
+            "useradd",
+            "--system",
+            "--user-group",
+            "--no-create-home",
+            "--shell",
+            "/usr/sbin/nologin",
+            _USER,
+        ]
         try:
             subprocess.run(command, check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError) as error:
@@ -181,7 +193,9 @@ def _initialise(prefix: list[str], binaries: Path, cluster: Path) -> None:
     if done.returncode:
         # A half-made cluster would be taken for a whole one next time.
         shutil.rmtree(cluster, ignore_errors=True)
-        raise OperatorError(f"PostgreSQL can't make its data in {cluster}", done.stderr.strip().splitlines()[-1])
+        raise OperatorError(
+            f"PostgreSQL can't make its data in {cluster}", done.stderr.strip().splitlines()[-1]
+        )
 
 
 def _check_version(binaries: Path, cluster: Path) -> None:
@@ -195,7 +209,9 @@ def _check_version(binaries: Path, cluster: Path) -> None:
         )
 
 
-def _wait(prefix: list[str], binaries: Path, server: "subprocess.Popen[bytes]", sockets: Path, log: Path) -> None:
+def _wait(
+    prefix: list[str], binaries: Path, server: "subprocess.Popen[bytes]", sockets: Path, log: Path
+) -> None:
     until = time.monotonic() + 60
     ready = [*prefix, str(binaries / "pg_isready"), "-q", "-h", str(sockets)]
     while subprocess.run(ready, check=False, cwd="/").returncode:

@@ -31,7 +31,8 @@ class JsonLines(logging.Formatter):
             # Where and what kind, not its text: PostgreSQL's errors quote the values of a row.
             line["error"] = type(error).__name__
             line["frames"] = [
-                f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+                f"{frame.filename}:{frame.lineno} {frame.name}"
+                for frame in traceback.extract_tb(error.__traceback__)
             ]
         return msgspec.json.encode(line).decode()
 

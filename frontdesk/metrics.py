@@ -37,9 +37,7 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
-        self.logins = Counter(
-            "frontdesk_sessions_started", "Logins that succeeded.", registry=self.registry
-        )
+        self.logins = Counter("frontdesk_sessions_started", "Logins that succeeded.", registry=self.registry)
 
     def observe_hash(self, waited: float, took: float) -> None:
         """Called by the hasher for each hash; both in seconds."""
@@ -57,10 +55,16 @@ class _Gauges(Collector):
 
     def collect(self) -> Iterable[Metric]:
         hasher, db = self._service.hasher, self._service.db
-        yield GaugeMetricFamily("frontdesk_hash_queued", "Passwords that wait for a hash thread.", hasher.queued)
+        yield GaugeMetricFamily(
+            "frontdesk_hash_queued", "Passwords that wait for a hash thread.", hasher.queued
+        )
         yield GaugeMetricFamily("frontdesk_hash_running", "Passwords being hashed.", hasher.running)
         yield CounterMetricFamily(
-            "frontdesk_hash_refused", "Logins and registrations refused for lack of time.", hasher.refused_total
+            "frontdesk_hash_refused",
+            "Logins and registrations refused for lack of time.",
+            hasher.refused_total,
         )
         yield GaugeMetricFamily("frontdesk_pool_connections", "Connections to PostgreSQL.", db.size())
-        yield GaugeMetricFamily("frontdesk_pool_idle", "Connections to PostgreSQL that nobody uses.", db.idle())
+        yield GaugeMetricFamily(
+            "frontdesk_pool_idle", "Connections to PostgreSQL that nobody uses.", db.idle()
+        )

@@ -43,5 +43,7 @@ async def ready(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Prometheus's text format, of this process."""
     return Response(
-        generate_latest(request.app.state.metrics.registry), headers=_NEVER_KEPT, media_type=CONTENT_TYPE_LATEST
+        generate_latest(request.app.state.metrics.registry),
+        headers=_NEVER_KEPT,
+        media_type=CONTENT_TYPE_LATEST,
     )

@@ -41,7 +41,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 5.0
     database_wait: Annotated[
         float,
-        Meta(ge=0, le=3600, description="Seconds that `serve` and `migrate` wait at their start for PostgreSQL."),
+        Meta(
+            ge=0,
+            le=3600,
+            description="Seconds that `serve` and `migrate` wait at their start for PostgreSQL.",
+        ),
     ] = 10.0
     host: Annotated[str, Meta(description="Address to listen on; 0.0.0.0 or :: for all.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8000
@@ -63,11 +67,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=1024, le=16_777_216, description="Bytes that a request's body may have.")
     ] = 65_536
     body_timeout: Annotated[
-        float, Meta(gt=0, le=300, description="Seconds in which a request's head, and then its body, must arrive.")
+        float,
+        Meta(gt=0, le=300, description="Seconds in which a request's head, and then its body, must arrive."),
     ] = 10.0
     hash_threads: Annotated[
         int,
-        Meta(ge=0, le=256, description="Password hashes at once, 19 MiB of memory each. 0: one for each core."),
+        Meta(
+            ge=0, le=256, description="Password hashes at once, 19 MiB of memory each. 0: one for each core."
+        ),
     ] = 0
     hash_deadline: Annotated[
         float,
@@ -223,7 +230,9 @@ def _check_database_url(value: str) -> None:
 
 def _check_public_url(value: str) -> None:
     url = urlsplit(value)
-    if value and (url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.query):
+    if value and (
+        url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.query
+    ):
         raise ValueError("must be like https://accounts.example.org, without a path")
 
 

@@ -111,7 +111,9 @@ async def charlie(service: Service) -> cast.Actor:
 
 def with_settings(service: Service, **changes: object) -> Service:
     """The same parts, with other settings."""
-    return Service(db=service.db, hasher=service.hasher, settings=msgspec.structs.replace(service.settings, **changes))
+    return Service(
+        db=service.db, hasher=service.hasher, settings=msgspec.structs.replace(service.settings, **changes)
+    )
 
 
 async def _execute(url: str, statement: str) -> None:
@@ -124,5 +126,3 @@ async def _execute(url: str, statement: str) -> None:
 
 def _in_database(url: str, name: str) -> str:
     return url.replace("/postgres?", f"/{name}?")
-
-

@@ -34,7 +34,9 @@ def clean_email(text: str) -> str:
     if len(text) > EMAIL_MAX:
         raise FieldRefused("email", "email_too_long", EMAIL_MAX)
     try:
-        found = email_validator.validate_email(text.strip(), check_deliverability=False, test_environment=True)
+        found = email_validator.validate_email(
+            text.strip(), check_deliverability=False, test_environment=True
+        )
     except email_validator.EmailNotValidError as error:
         raise FieldRefused("email", "email_invalid") from error
     return found.normalized
@@ -47,7 +49,9 @@ def email_key(email: str) -> str:
     username; an `а` from another script, on the other hand, is only ever there to deceive.
     """
     folded = _fold(email.strip())
-    return folded if folded.isascii() else "".join(c if c.isascii() else _lookalikes().get(c, c) for c in folded)
+    return (
+        folded if folded.isascii() else "".join(c if c.isascii() else _lookalikes().get(c, c) for c in folded)
+    )
 
 
 def clean_username(text: str) -> str:
@@ -67,7 +71,11 @@ def clean_username(text: str) -> str:
     # One 汉字 is a whole name; one letter isn't.
     if len(username) < USERNAME_MIN and username.isascii():
         raise FieldRefused("username", "username_too_short", USERNAME_MIN)
-    if not _NOT_IN_USERNAMES.isdisjoint(username) or username.startswith((".", "-")) or username.endswith("."):
+    if (
+        not _NOT_IN_USERNAMES.isdisjoint(username)
+        or username.startswith((".", "-"))
+        or username.endswith(".")
+    ):
         raise FieldRefused("username", "username_invalid")
     if username_key(username) in _reserved():
         raise FieldRefused("username", "username_reserved")
@@ -128,9 +136,5 @@ def _reserved() -> frozenset[str]:
     # Names that a page or a mail could be mistaken to come from (RFC 2142 and the service's own).
     return frozenset(
         username_key(name)
-        for name in (
-            "abuse account accounts admin administrator api everyone frontdesk help hostmaster info login "
-            "logout mail me moderator null official people postmaster register root security session "
-            "sessions staff support system undefined webmaster"
-        ).split()
+        for name in ["abuse", "account", "accounts", "admin", "administrator", "api", "everyone", "frontdesk", "help", "hostmaster", "info", "login", "logout", "mail", "me", "moderator", "null", "official", "people", "postmaster", "register", "root", "security", "session", "sessions", "staff", "support", "system", "undefined", "webmaster"]
     )

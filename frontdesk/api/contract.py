@@ -9,7 +9,9 @@ from starlette.responses import Response
 
 
 async def openapi(request: Request) -> Response:
-    return Response(_contract(), headers={"Cache-Control": "public, max-age=300"}, media_type="application/json")
+    return Response(
+        _contract(), headers={"Cache-Control": "public, max-age=300"}, media_type="application/json"
+    )
 
 
 @cache

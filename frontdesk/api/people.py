@@ -29,7 +29,9 @@ async def show(request: Request) -> Response:
 def _query(request: Request) -> tuple[str, int, str | None]:
     query = request.query_params
     errors = [FieldError(name[:64], "unknown") for name in query if name not in ("q", "limit", "after")]
-    errors += [FieldError(name, "given_twice") for name in ("q", "limit", "after") if len(query.getlist(name)) > 1]
+    errors += [
+        FieldError(name, "given_twice") for name in ("q", "limit", "after") if len(query.getlist(name)) > 1
+    ]
     text, limit, after = query.get("q", ""), query.get("limit", str(_LIMIT)), query.get("after")
     if not text:
         errors.append(FieldError("q", "missing"))

@@ -22,7 +22,11 @@ PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
     errors.NotFound: (404, "not_found", "There's nothing here"),
     errors.BodyTooSlow: (408, "body_too_slow", "The body didn't arrive in time"),
     errors.EmailTaken: (409, "email_taken", "Another account has this e-mail address"),
-    errors.UsernameTaken: (409, "username_taken", "Another account has this username, or one that looks the same"),
+    errors.UsernameTaken: (
+        409,
+        "username_taken",
+        "Another account has this username, or one that looks the same",
+    ),
     errors.BodyTooLarge: (413, "body_too_large", "The body is too large"),
     errors.UnsupportedMediaType: (415, "unsupported_media_type", "Send application/json"),
     errors.InvalidFields: (422, "invalid_fields", "Some fields can't be accepted"),
