@@ -136,5 +136,36 @@ def _reserved() -> frozenset[str]:
     # Names that a page or a mail could be mistaken to come from (RFC 2142 and the service's own).
     return frozenset(
         username_key(name)
-        for name in ["abuse", "account", "accounts", "admin", "administrator", "api", "everyone", "frontdesk", "help", "hostmaster", "info", "login", "logout", "mail", "me", "moderator", "null", "official", "people", "postmaster", "register", "root", "security", "session", "sessions", "staff", "support", "system", "undefined", "webmaster"]
+        for name in [
+            "abuse",
+            "account",
+            "accounts",
+            "admin",
+            "administrator",
+            "api",
+            "everyone",
+            "frontdesk",
+            "help",
+            "hostmaster",
+            "info",
+            "login",
+            "logout",
+            "mail",
+            "me",
+            "moderator",
+            "null",
+            "official",
+            "people",
+            "postmaster",
+            "register",
+            "root",
+            "security",
+            "session",
+            "sessions",
+            "staff",
+            "support",
+            "system",
+            "undefined",
+            "webmaster",
+        ]
     )
