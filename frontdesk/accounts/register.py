@@ -26,7 +26,7 @@ async def register(
     service.hasher.admit()
     findings = Findings()
     email = findings.take(identity.clean_email, email)
-    username = findings.take(identity.clean_username, username)
+    username = findings.take(identity.clean_username, username, reserved=administrator)
     name = findings.take(identity.clean_name, name)
     password = findings.take(
         check_password,
