@@ -1,0 +1,51 @@
+"""Where the next page begins, as opaque text: after which key of which range."""
+
+import base64
+import binascii
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from frontdesk.accounts.names import KEY_MAX
+from frontdesk.errors import InvalidCursor
+
+_VERSION = 1
+# Two keys of up to KEY_MAX + 1 characters of up to 4 bytes, in base64; the rest is small.
+_TEXT_MAX = 1000
+
+
+class Cursor(NamedTuple):
+    """After `key` of `account_id` in the range that has this `stage`, `place` and `low`."""
+
+    stage: int
+    place: int
+    low: str
+    key: str
+    account_id: UUID
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        return self.stage, self.place, self.low
+
+
+def write(cursor: Cursor, *, digest: int) -> str:
+    """`digest`: that of the plan, so that nobody goes on with another question."""
+    fields = (_VERSION, digest, cursor.stage, cursor.place, cursor.low, cursor.key, cursor.account_id)
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode(fields)).decode().rstrip("=")
+
+
+def read(text: str, *, digest: int) -> Cursor:
+    """Raises InvalidCursor if it isn't one that `write` made for the same digest."""
+    try:
+        if len(text) > _TEXT_MAX:
+            raise InvalidCursor
+        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        fields = msgspec.msgpack.decode(packed, type=tuple[int, int, int, int, str, str, UUID])
+    except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
+        raise InvalidCursor from error
+    version, asked, stage, place, low, key, account_id = fields
+    sizes = max(len(low), len(key)) <= KEY_MAX + 1 and "\0" not in low + key
+    if version != _VERSION or asked != digest or not sizes or not (0 <= stage < 100 and 0 <= place < 100_000):
+        raise InvalidCursor
+    return Cursor(stage, place, low, key, account_id)

@@ -1,0 +1,199 @@
+"""Finding people, and what makes them findable.
+
+A query is a list of ranges of the index, best first (plan.py). They are read in order until the page is
+full; only if they don't fill it are half-typed and mistyped words looked up (near.py), and read the same
+way. Both are bounded, so no query costs more than a few hundred rows, however common its words are. See
+docs/decisions/0005-search.md.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from frontdesk.accounts import cursor as cursors
+from frontdesk.accounts import names, near
+from frontdesk.accounts.cursor import Cursor
+from frontdesk.accounts.mistakes import ONE, allowed, remainders
+from frontdesk.accounts.plan import WORD_BEGINS, Plan, Range, plan_of
+from frontdesk.model import People, Person
+from frontdesk.store import people as store
+from frontdesk.store.connection import Queries
+
+LIMIT_MAX = 100
+
+# How often a list of ranges is read on for one page, when most of what a range holds was shown before.
+_ROUNDS = 3
+# How many people are looked at in search of the second word.
+_SCATTERED_MAX = 100
+_FIRST = UUID(int=0)
+
+
+async def search(db: Queries, text: str, *, limit: int, after: str | None = None) -> People:
+    """A page of the people that `text` may mean, the best first, at most `limit` (1 to LIMIT_MAX) of them.
+
+    `text` may be anything; without a letter or digit it means nobody. `after` is the `next` of the page
+    before, for the same text. A page can be shorter than `limit` and still have a `next`. Raises
+    InvalidCursor, Unavailable.
+    """
+    plan = plan_of(text)
+    if plan is None:
+        if after is not None:
+            cursors.read(after, digest=0)
+        return People(people=(), next=None)
+    start = None if after is None else cursors.read(after, digest=plan.digest)
+    page = _Page(plan, max(1, min(limit, LIMIT_MAX)), start)
+    if start is None or start.stage <= WORD_BEGINS:
+        await page.read(db, plan.ranges)
+    if not page.ended:
+        await page.read(db, await near.ranges_near(db, plan))
+    return page.people()
+
+
+async def index_person(db: Queries, account_id: UUID, username: str, name: str) -> None:
+    """Let a person be found by `username` and `name`, and no longer by earlier ones.
+
+    Call it in the transaction that writes the account, after that write: the account's row is the lock.
+    """
+    gone = await store.replace_keys(db, account_id, names.keys_of(username, name))
+    await _add_words(db, [(account_id, name)])
+    if gone:
+        await _release_words(db, gone, kept=names.vocabulary_of(name))
+
+
+async def index_people(db: Queries, people: Sequence[tuple[UUID, str, str]]) -> None:
+    """Let many new people be found at once: account, username and name of each. One call a transaction."""
+    pairs = [
+        (account_id, key) for account_id, username, name in people for key in names.keys_of(username, name)
+    ]
+    # In the order of the index, neighbours share its pages.
+    pairs.sort(key=lambda pair: pair[1].encode())
+    await store.insert_keys(db, [account_id for account_id, _ in pairs], [key for _, key in pairs])
+    await _add_words(db, [(account_id, name) for account_id, _, name in people])
+
+
+async def unindex_person(db: Queries, account_id: UUID) -> None:
+    """Let nobody find a person any more. For the transaction that hides, disables or deletes the account."""
+    gone = await store.replace_keys(db, account_id, ())
+    if gone:
+        await _release_words(db, gone, kept=frozenset())
+
+
+class _Page:
+    """What has been found so far, and where the reading stands."""
+
+    def __init__(self, plan: Plan, limit: int, start: Cursor | None) -> None:
+        self._plan = plan
+        self._limit = limit
+        self._start = start
+        self._found: dict[UUID, tuple[Person, Cursor]] = {}
+        self._position = start
+        self._known = plan.ranges
+        self.ended = False
+
+    async def read(self, db: Queries, ranges: Sequence[Range]) -> None:
+        """Read `ranges` on from where the page before stopped, to one person more than the page holds."""
+        if ranges is not self._plan.ranges:
+            self._known = (*self._plan.ranges, *ranges)
+        for _ in range(_ROUNDS):
+            left = [r for r in ranges if self._position is None or r.order >= self._position.order]
+            if not left:
+                return
+            want = 2 * (self._limit - len(self._found) + 1)
+            limits = [max(_SCATTERED_MAX, want) if r.scattered else want for r in left]
+            most = want + max(limits)
+            rows = await store.scan(
+                db, [(*self._from(r), r.high, most) for r, most in zip(left, limits, strict=True)], limit=most
+            )
+            counts = [0] * len(left)
+            for row in rows:
+                range_ = left[row.n]
+                counts[row.n] += 1
+                self._position = Cursor(*range_.order, row.key, row.account_id)
+                self._consider(row, range_)
+                if self.ended:
+                    return
+                if counts[row.n] == limits[row.n]:
+                    # This range may hold more; what was read of later ones comes after that.
+                    break
+            else:
+                if len(rows) < most:
+                    self._position = None if not left else self._end(left[-1])
+                    return
+        self.ended = True
+
+    def people(self) -> People:
+        found = list(self._found.values())
+        people = tuple(person for person, _ in found[: self._limit])
+        position = None
+        if len(found) > self._limit:
+            position = found[self._limit - 1][1]
+        elif self.ended:
+            position = self._position
+        return People(people=people, next=position and cursors.write(position, digest=self._plan.digest))
+
+    def _from(self, range_: Range) -> tuple[str, UUID]:
+        if self._position is not None and range_.order == self._position.order:
+            return self._position.key, self._position.account_id
+        return range_.low, _FIRST
+
+    @staticmethod
+    def _end(range_: Range) -> Cursor:
+        return Cursor(*range_.order, range_.high, _FIRST)
+
+    def _consider(self, row: store.Match, range_: Range) -> None:
+        if row.username is None or row.name is None or row.account_id in self._found:
+            return
+        if range_.scattered and not self._has_all_words(row.username, row.name):
+            return
+        if self._start is not None and self._came_before(row, range_):
+            return
+        person = Person(username=row.username, name=row.name)
+        self._found[row.account_id] = person, Cursor(*range_.order, row.key, row.account_id)
+        self.ended = len(self._found) > self._limit
+
+    def _came_before(self, row: store.Match, range_: Range) -> bool:
+        """Whether an earlier page has shown this person, by a better key or in a better range."""
+        assert row.username is not None
+        assert row.name is not None
+        keys = names.keys_of(row.username, row.name)
+        has_all = self._has_all_words(row.username, row.name)
+        here = (range_.order, row.key)
+        return any(
+            (other.order, key) < here and other.low <= key < other.high and (has_all or not other.scattered)
+            for other in self._known
+            for key in keys
+        )
+
+    def _has_all_words(self, username: str, name: str) -> bool:
+        tokens = names.tokens_of(username, name)
+        return all(any(token.startswith(word) for token in tokens) for word in self._plan.words)
+
+
+async def _add_words(db: Queries, people: Sequence[tuple[UUID, str]]) -> None:
+    words: set[str] = set()
+    samples: dict[str, int] = {}
+    for account_id, name in people:
+        vocabulary = names.vocabulary_of(name)
+        words |= vocabulary
+        if vocabulary and account_id.int % store.SAMPLE == 0:
+            # One word of a sampled person, so that a registration never holds two of these rows.
+            word = sorted(vocabulary)[account_id.int // store.SAMPLE % len(vocabulary)]
+            samples[word] = samples.get(word, 0) + 1
+    new = await store.add_words(db, sorted(words))
+    pairs = [
+        (rest, word) for word in new if len(word) >= ONE for rest in sorted(remainders(word, allowed(word)))
+    ]
+    if pairs:
+        await store.add_remainders(db, [rest for rest, _ in pairs], [word for _, word in pairs])
+    if samples:
+        await store.count_words(db, sorted(samples), [samples[word] for word in sorted(samples)])
+
+
+async def _release_words(db: Queries, gone: Sequence[str], *, kept: frozenset[str]) -> None:
+    """Forget words that nobody has any more: such a word was the name of one person."""
+    words = {word for key in gone if key[0] in "bc" for word in key[1:].split(" ")}
+    words = {word for word in words - kept if len(word) > 1 and word.isascii() and word.isalpha()}
+    free = await store.claim_words(db, sorted(words)) if words else []
+    if free:
+        await store.drop_unused_words(
+            db, free, [rest for word in free for rest in remainders(word, allowed(word))]
+        )

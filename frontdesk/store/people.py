@@ -1,0 +1,249 @@
+"""Statements about the search index. accounts/names.py says what a key is."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from frontdesk.store.connection import Queries
+
+# Frequencies are counted in samples, by one account in so many, lest everybody called Wang waits for one row.
+SAMPLE = 16
+# Two transactions that use and release the same word meet on one of this many locks. A batch of the import
+# holds every one of them and still fits the lock table.
+_WORD_LOCKS = 256
+_WORD_LOCK_SPACE = 0x776F7264
+
+
+class Match(NamedTuple):
+    """A person, and by which key they were found. `n`: the place of the range among those asked for.
+
+    `username` and `name` are None if the account is hidden, disabled or gone, which the index shouldn't
+    contain.
+    """
+
+    n: int
+    key: str
+    account_id: UUID
+    username: str | None
+    name: str | None
+
+
+class Words(NamedTuple):
+    """What the vocabulary knows.
+
+    `people`: words that were asked for, with the number of samples of each; `completions`: for each
+    beginning, by its place, the words that begin so, the commonest first; `near`: for each mistyped word, by
+    its place, the words that share a remainder with it; `usernames`: those of the usernames' keys that
+    exist.
+    """
+
+    people: dict[str, int]
+    completions: dict[int, list[str]]
+    near: dict[int, dict[str, int]]
+    usernames: list[str]
+
+
+async def scan(db: Queries, ranges: Sequence[tuple[str, UUID, str, int]], *, limit: int) -> list[Match]:
+    """The first keys of each range, range by range, at most `limit` in all.
+
+    A range is (low, after, high, limit): keys from `low`, and of `low` itself only accounts after `after`,
+    up to and without `high`, at most `limit`. The scan of the ranges ends as soon as there are enough rows,
+    so later ranges cost nothing then.
+    """
+    lows, afters, highs, limits = zip(*ranges, strict=True) if ranges else ((), (), (), ())
+    rows = await db.fetch(
+        """
+        SELECT found.n, found.key, found.account_id, a.username, a.name
+          FROM (SELECT r.n, k.key, k.account_id
+                  FROM unnest($1::text[], $2::uuid[], $3::text[], $4::integer[])
+                       WITH ORDINALITY AS r (low, after, high, most, n)
+                 CROSS JOIN LATERAL (SELECT key, account_id
+                                       FROM people_keys
+                                      WHERE (key, account_id) > (r.low COLLATE "C", r.after)
+                                        AND key < r.high COLLATE "C"
+                                      ORDER BY key, account_id
+                                      LIMIT r.most) k
+                 LIMIT $5) found
+          LEFT JOIN accounts a ON a.id = found.account_id AND a.discoverable AND a.disabled_at IS NULL
+         ORDER BY found.n, found.key, found.account_id
+        """,
+        lows,
+        afters,
+        highs,
+        limits,
+        limit,
+    )
+    return [Match(row["n"] - 1, row["key"], row["account_id"], row["username"], row["name"]) for row in rows]
+
+
+async def find_words(
+    db: Queries,
+    *,
+    words: Sequence[str],
+    beginnings: Sequence[str],
+    remainders: Sequence[tuple[int, int]],
+    usernames: Sequence[str],
+    completions: int,
+) -> Words:
+    """What the vocabulary knows of `words`, of words that begin so, and of words with such `remainders`.
+
+    `remainders`: pairs of a mistyped word's place and a remainder of it. Bounded: 32 words a remainder, 600
+    in all; for a beginning, the first 500 words in order, and those of the 1,000 commonest that begin so.
+    """
+    rows = await db.fetch(
+        """
+        SELECT 0 AS kind, 0 AS n, w.word, w.people
+          FROM unnest($1::text[]) AS asked (word) JOIN people_words w ON w.word = asked.word COLLATE "C"
+        UNION ALL
+        SELECT 1, b.n::integer, w.word, w.people
+          FROM unnest($2::text[]) WITH ORDINALITY AS b (word, n)
+         CROSS JOIN LATERAL (
+                SELECT word, people
+                  FROM ((SELECT word, people FROM people_words
+                          WHERE word >= b.word COLLATE "C" AND word < (b.word || '~') COLLATE "C"
+                          ORDER BY word LIMIT 500)
+                        UNION
+                        SELECT word, people
+                          FROM (SELECT word, people FROM people_words
+                                 ORDER BY people DESC, word LIMIT 1000) common
+                         WHERE starts_with(word, b.word)) beginning
+                 ORDER BY people DESC, word LIMIT $6) w
+        UNION ALL
+        (SELECT 2, t.n, w.word, w.people
+           FROM unnest($3::integer[], $4::integer[]) AS t (n, remainder)
+          CROSS JOIN LATERAL (SELECT word FROM people_remainders r
+                               WHERE r.remainder = t.remainder ORDER BY word LIMIT 32) r
+           JOIN people_words w ON w.word = r.word
+          LIMIT 600)
+        UNION ALL
+        SELECT 3, 0, key, 0
+          FROM (SELECT DISTINCT key FROM people_keys WHERE key = ANY ($5::text[]) LIMIT 24) u
+        """,
+        words,
+        beginnings,
+        [n for n, _ in remainders],
+        [remainder for _, remainder in remainders],
+        usernames,
+        completions,
+    )
+    found = Words({}, {}, {}, [])
+    for kind, n, word, people in rows:
+        if kind == 0:
+            found.people[word] = people
+        elif kind == 1:
+            found.completions.setdefault(n - 1, []).append(word)
+        elif kind == 2:
+            found.near.setdefault(n, {})[word] = people
+        else:
+            found.usernames.append(word)
+    return found
+
+
+async def replace_keys(db: Queries, account_id: UUID, keys: Sequence[str]) -> list[str]:
+    """Let a person be found by `keys` and nothing else; the keys that went."""
+    rows = await db.fetch(
+        """
+        WITH added AS (
+            INSERT INTO people_keys (account_id, key) SELECT $1, key FROM unnest($2::text[]) AS k (key)
+                ON CONFLICT DO NOTHING)
+        DELETE FROM people_keys WHERE account_id = $1 AND key <> ALL ($2::text[]) RETURNING key
+        """,
+        account_id,
+        keys,
+    )
+    return [row["key"] for row in rows]
+
+
+async def insert_keys(db: Queries, account_ids: Sequence[UUID], keys: Sequence[str]) -> None:
+    """Many keys at once, pair by pair; those that are there already are left alone."""
+    await db.execute(
+        """
+        INSERT INTO people_keys (account_id, key)
+        SELECT account_id, key FROM unnest($1::uuid[], $2::text[]) AS k (account_id, key)
+            ON CONFLICT DO NOTHING
+        """,
+        account_ids,
+        keys,
+    )
+
+
+async def add_words(db: Queries, words: Sequence[str]) -> list[str]:
+    """Keep `words` in the vocabulary, at least until the transaction ends; those that were new in it."""
+    rows = await db.fetch(
+        """
+        INSERT INTO people_words (word, people)
+        SELECT word, 0
+          FROM (SELECT word, pg_advisory_xact_lock_shared($2, abs(hashtext(word) % $3))
+                  FROM unnest($1::text[]) AS w (word) ORDER BY word COLLATE "C" OFFSET 0) held
+            ON CONFLICT DO NOTHING
+        RETURNING word
+        """,
+        words,
+        _WORD_LOCK_SPACE,
+        _WORD_LOCKS,
+    )
+    return [row["word"] for row in rows]
+
+
+async def add_remainders(db: Queries, remainders: Sequence[int], words: Sequence[str]) -> None:
+    """By which remainders words are found, pair by pair."""
+    await db.execute(
+        """
+        INSERT INTO people_remainders (remainder, word)
+        SELECT remainder, word FROM unnest($1::integer[], $2::text[]) AS r (remainder, word)
+            ON CONFLICT DO NOTHING
+        """,
+        remainders,
+        words,
+    )
+
+
+async def count_words(db: Queries, words: Sequence[str], samples: Sequence[int]) -> None:
+    """Add samples to the frequency of words, locked in their order, so that two callers can't cross."""
+    await db.execute(
+        """
+        WITH counted AS (
+            SELECT w.word, c.samples
+              FROM people_words w
+              JOIN unnest($1::text[], $2::integer[]) AS c (word, samples) ON c.word = w.word
+             ORDER BY w.word FOR UPDATE OF w)
+        UPDATE people_words w SET people = greatest(w.people + counted.samples, 0)
+          FROM counted WHERE w.word = counted.word
+        """,
+        words,
+        samples,
+    )
+
+
+async def claim_words(db: Queries, words: Sequence[str]) -> list[str]:
+    """Those of `words` that no other transaction is adding now; nobody can add them until this one ends."""
+    rows = await db.fetch(
+        """
+        SELECT word FROM unnest($1::text[]) AS w (word)
+         WHERE pg_try_advisory_xact_lock($2, abs(hashtext(word) % $3))
+        """,
+        words,
+        _WORD_LOCK_SPACE,
+        _WORD_LOCKS,
+    )
+    return [row["word"] for row in rows]
+
+
+async def drop_unused_words(db: Queries, words: Sequence[str], remainders: Sequence[int]) -> None:
+    """Forget those of `words` that no name contains any more, and their `remainders`. Claim them before."""
+    await db.execute(
+        """
+        WITH unused AS (
+            DELETE FROM people_words w
+             WHERE word = ANY ($1::text[])
+               AND NOT EXISTS (
+                   SELECT FROM people_keys k WHERE k.key >= 'b' || w.word AND k.key < 'b' || w.word || '!')
+               AND NOT EXISTS (
+                   SELECT FROM people_keys k WHERE k.key >= 'c' || w.word AND k.key < 'c' || w.word || '!')
+            RETURNING word)
+        DELETE FROM people_remainders r USING unused
+         WHERE r.word = unused.word AND r.remainder = ANY ($2::integer[])
+        """,
+        words,
+        remainders,
+    )

@@ -1,0 +1,161 @@
+"""Folding: what a name and a username become in the index."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frontdesk.accounts.mistakes import allowed, mistakes_between, one_away, remainders, typed_remainders
+from frontdesk.accounts.names import KEY_MAX, KEYS_MAX, keys_of, tokens_of, vocabulary_of, words_of
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("Björn", ("bjorn",)),
+        ("BJÖRN", ("bjorn",)),
+        ("Bjo\u0308rn", ("bjorn",)),
+        ("Ｗａｎｇ　Ｗｅｉ", ("wang", "wei")),
+        ("Straße", ("strasse",)),
+        ("Søren Kierkegård", ("soren", "kierkegard")),
+        ("Łukasz", ("lukasz",)),
+        ("İbrahim IŞIK ışık", ("ibrahim", "isik", "isik")),
+        ("Ærø", ("aero",)),
+        ("Nguyễn Văn Đức", ("nguyen", "van", "duc")),
+        ("O'Brien", ("obrien",)),
+        ("O’Brien", ("obrien",)),
+        ("Anne-Marie", ("anne", "marie")),
+        ("Σωκράτης", ("σωκρατησ",)),
+        ("أَحْمَد", ("احمد",)),
+        ("राहुल", ("राहुल",)),
+        ("がっこう", ("がっこう",)),
+        ("王伟David", ("王伟", "david")),
+        ("阿里·巴巴", ("阿里", "巴巴")),
+        ("%_\\", ()),
+        ("🌸 ✨", ()),
+        (" \t\n", ()),
+    ],
+)
+def test_case_accents_width_and_punctuation_do_not_matter(typed: str, words: tuple[str, ...]) -> None:
+    assert words_of(typed) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("王伟", {"b王伟", "bwang wei", "cwei wang", "c伟", "dww"}),
+        ("王小明", {"b王小明", "c小明", "c明", "bwang xiaoming", "cxiaoming wang", "dwxm"}),
+        ("单田芳", {"bshan tianfang", "bdan tianfang", "dstf"}),
+        ("曾国藩", {"bzeng guofan", "bceng guofan"}),
+        ("解小东", {"bxie xiaodong", "bjie xiaodong"}),
+        ("欧阳娜娜", {"bouyang nana", "b欧阳娜娜", "doynn"}),
+        ("吕布", {"blv bu", "blu bu"}),
+        ("林乐", {"blin le", "blin yue"}),
+        ("田中 太郎", {"btanaka taro", "ctaro tanaka", "b田中 太郎"}),
+        ("さとう しょうこ", {"bsato shoko", "bさとう しょうこ"}),
+        ("サトウ", {"bsato"}),
+        ("김민수", {"b김민수", "bkim minsu", "bgim minsu", "c민수"}),
+        ("Наталья Петрова", {"bnatalya petrova", "cпетрова наталья"}),
+        ("Χρήστος Παπαδόπουλος", {"bchristos papadopoulos"}),
+        ("محمد علي", {"bmohammed ali", "bmuhammad ali", "emhmd l"}),
+        ("Anne Marie Smith", {"banne marie smith", "csmith marie anne", "canne smith marie"}),
+    ],
+)
+def test_a_name_is_kept_in_every_way_that_people_type_it(name: str, keys: set[str]) -> None:
+    assert keys <= set(keys_of("x", name))
+
+
+def test_every_ordered_pair_of_words_begins_a_key() -> None:
+    keys = keys_of("x", "María José García López")
+    words = ("maria", "jose", "garcia", "lopez")
+    for one in words:
+        for other in words:
+            assert one == other or any(key[1:].startswith(f"{one} {other} ") for key in keys)
+
+
+def test_a_username_is_kept_without_its_punctuation_and_as_it_is_written() -> None:
+    assert "abjornsvensson7 bjorn.svensson7" in keys_of("Bjorn.Svensson7", "Björn")
+    assert "csvensson7" in keys_of("Bjorn.Svensson7", "Björn")
+
+
+def test_a_part_of_the_username_that_the_name_has_anyway_costs_no_key() -> None:
+    assert not any(key.startswith("csmith") for key in keys_of("jane.smith", "Smith"))
+
+
+def test_the_vocabulary_holds_words_in_latin_letters_only() -> None:
+    assert vocabulary_of("王伟 David 7th O") == {"wang", "wei", "david"}
+
+
+@given(st.text(max_size=40), st.text(max_size=120))
+def test_any_text_has_bounded_keys(username: str, name: str) -> None:
+    keys = keys_of(username, name)
+    assert len(keys) <= KEYS_MAX
+    assert len(set(keys)) == len(keys)
+    for key in keys:
+        assert 2 <= len(key) <= KEY_MAX + 1
+        assert "\0" not in key
+        key.encode()
+
+
+@given(st.text(max_size=80))
+def test_folding_what_was_folded_changes_nothing(text: str) -> None:
+    words = words_of(text)
+    assert words_of(" ".join(words)) == words
+
+
+@given(st.text(alphabet="abcdeéøß王伟김あА -", min_size=1, max_size=30))
+def test_every_word_of_a_name_is_a_token_of_it(name: str) -> None:
+    assert set(words_of(name)) <= tokens_of("x", name)
+
+
+@pytest.mark.parametrize(
+    ("typed", "word", "mistakes"),
+    [
+        ("jenifer", "jennifer", 1),
+        ("jennfier", "jennifer", 1),
+        ("jenifr", "jennifer", 2),
+        ("jennifer", "jennifer", 0),
+        ("wnag", "wang", 1),
+        ("kang", "wang", None),
+        ("awng", "wang", None),
+        ("bilson", "wilson", 1),
+        ("wislon", "wilson", 1),
+        ("wisloon", "wilson", None),
+        ("wie", "wei", None),
+    ],
+)
+def test_a_word_forgives_one_mistake_from_four_letters_and_two_from_eight(
+    typed: str, word: str, mistakes: int | None
+) -> None:
+    assert mistakes_between(typed, word) == mistakes
+
+
+@st.composite
+def _mistyped(draw: st.DrawFn) -> tuple[str, str]:
+    word = draw(st.text(alphabet="abcdefgh", min_size=4, max_size=16))
+    typed = list(word)
+    for _ in range(draw(st.integers(1, max(1, allowed(word))))):
+        at = draw(st.integers(0, len(typed) - 1))
+        match draw(st.sampled_from(["leave out", "add", "replace", "swap"])):
+            case "leave out" if len(typed) > 1:
+                del typed[at]
+            case "add":
+                typed.insert(at, draw(st.sampled_from("abcdefghij")))
+            case "replace":
+                typed[at] = draw(st.sampled_from("abcdefghij"))
+            case _ if at + 1 < len(typed):
+                typed[at], typed[at + 1] = typed[at + 1], typed[at]
+    return "".join(typed), word
+
+
+@given(_mistyped())
+def test_whatever_is_near_enough_shares_a_remainder(pair: tuple[str, str]) -> None:
+    typed, word = pair
+    if mistakes_between(typed, word) is not None:
+        assert typed_remainders(typed) & remainders(word, allowed(word))
+
+
+@given(st.text(alphabet="abc1", min_size=4, max_size=8))
+def test_one_away_holds_what_is_one_mistake_away(word: str) -> None:
+    for other in one_away(word)[::17]:
+        assert other != word
+        assert mistakes_between(other, word) == 1 or mistakes_between(word, other) == 1

@@ -1,0 +1,349 @@
+"""Searching people: what is found, and in which order."""
+
+import base64
+
+import asyncpg
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from frontdesk.accounts import search as subject
+from frontdesk.accounts.search import index_person, search, unindex_person
+from frontdesk.errors import InvalidCursor
+
+PEOPLE = {
+    "wangwei84": "王伟",
+    "wei.wang": "Wei Wang",
+    "bjorn.svensson7": "Björn Svensson",
+    "jsmith": "Jennifer Smith",
+    "jen": "Jen Smithson",
+    "storyteller": "单田芳",
+    "statesman": "曾国藩",
+    "youngster": "解小东",
+    "nana": "欧阳娜娜",
+    "minsu": "김민수",
+    "taro": "佐藤 太郎",
+    "cherry": "田中さくら",
+    "nata": "Наталья Петрова",
+    "mo": "محمد علي",
+    "ibo": "İbrahim Işık",
+    "elef": "Ελευθερία Χρήστου",
+    "am_obrien": "Anne-Marie O'Brien",
+    "mjgl": "María José García López",
+    "jain": "राहुल जैन",
+    "lukasz": "Łukasz Straße",
+    "soren": "Søren Ærøskøbing",
+    "jurgen": "Jürgen Müller",
+    "founder": "Alexander Hamilton",
+    "tiger99": "Wendy Walker",
+}
+
+
+async def add(db: asyncpg.Connection, username: str, name: str) -> object:
+    async with db.transaction():
+        account_id = await db.fetchval(
+            """
+            INSERT INTO accounts (email, email_key, username, username_key, name, password_hash)
+            VALUES ($1, $1, $1, $1, $2, '') RETURNING id
+            """,
+            username,
+            name,
+        )
+        await index_person(db, account_id, username, name)
+    return account_id
+
+
+@pytest.fixture
+async def everybody(db: asyncpg.Connection) -> asyncpg.Connection:
+    for username, name in PEOPLE.items():
+        await add(db, username, name)
+    return db
+
+
+async def found(db: asyncpg.Connection, text: str, limit: int = 10) -> list[str]:
+    return [person.name for person in (await search(db, text, limit=limit)).people]
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("王伟", ["王", "伟", "王伟", "wangwei", "ww", "wangw", "WANGWEI84", "ｗａｎｇｗｅｉ"]),
+        ("王伟", ["wang wei", "wei wang", "wang w", "w wang", "we wa", "Wang, Wei", "伟 王", "wáng wěi"]),
+        (
+            "单田芳",
+            [
+                "单田芳",
+                "shan tianfang",
+                "shantianfang",
+                "shan tian fang",
+                "tianfang shan",
+                "dan tianfang",
+                "stf",
+            ],
+        ),
+        ("曾国藩", ["zeng guofan", "国藩", "藩"]),
+        ("解小东", ["xie xiaodong", "xiaodong"]),
+        ("欧阳娜娜", ["ouyang nana", "ouyangnana", "娜娜", "欧阳"]),
+        ("김민수", ["김민수", "김", "민수", "kim minsu", "kimminsu", "minsu kim", "gim minsu"]),
+        ("佐藤 太郎", ["佐藤", "太郎", "佐藤太郎", "sato taro", "satou tarou", "taro sato"]),
+        ("田中さくら", ["さくら", "sakura", "tanaka sakura", "田中"]),
+        ("Наталья Петрова", ["наталья", "ПЕТРОВА НАТАЛЬЯ", "natalya petrova", "petrova", "natalia"]),
+        ("محمد علي", ["محمد", "علي محمد", "mohammed ali", "muhammad", "mohamed", "mhmd"]),
+        ("Ελευθερία Χρήστου", ["ελευθερια", "ΧΡΉΣΤΟΥ", "eleftheria", "christou e"]),
+        ("İbrahim Işık", ["ibrahim", "İBRAHİM", "ışık", "isik", "IŞIK"]),
+        (
+            "Björn Svensson",
+            ["bjorn", "björn", "BJÖRN", "svensson b", "bjorn.svensson7", "bjornsvensson7", "svensson7"],
+        ),
+        ("Łukasz Straße", ["lukasz", "strasse", "STRASSE", "straße", "łukasz s"]),
+        ("Søren Ærøskøbing", ["soren", "aeroskobing", "søren"]),
+        ("Jürgen Müller", ["muller", "mueller", "müller", "juergen", "jurgen mueller"]),
+        (
+            "Anne-Marie O'Brien",
+            ["obrien", "o'brien", "o’brien", "o brien", "annemarie", "anne marie", "marie-anne"],
+        ),
+        ("María José García López", ["garcia maria", "lopez maria jose", "jose lopez", "MARIA JOSE"]),
+        ("राहुल जैन", ["राहुल", "जैन राहुल", "rahul", "jain r"]),
+        ("Wendy Walker", ["tiger99", "tiger", "walker w", "wendy tiger99", "walker tiger", "wend walk"]),
+    ],
+)
+async def test_people_are_found_the_way_they_are_looked_for(
+    everybody: asyncpg.Connection, name: str, texts: list[str]
+) -> None:
+    for text in texts:
+        assert name in await found(everybody, text), text
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("jenifer", "Jennifer Smith"),
+        ("jennfier", "Jennifer Smith"),
+        ("jenifr", "Jennifer Smith"),
+        ("jenifer smith", "Jennifer Smith"),
+        ("smith jenifer", "Jennifer Smith"),
+        ("jenifer smiht", "Jennifer Smith"),
+        ("jenifer smi", "Jennifer Smith"),
+        ("alxandr", "Alexander Hamilton"),
+        ("hamitlon", "Alexander Hamilton"),
+        ("svenson", "Björn Svensson"),
+        ("xiaodogn", "解小东"),
+        ("founderr", "Alexander Hamilton"),
+        ("汪伟", "王伟"),
+    ],
+)
+async def test_a_typing_mistake_is_forgiven(everybody: asyncpg.Connection, text: str, name: str) -> None:
+    assert name in await found(everybody, text)
+
+
+async def test_the_first_letter_of_a_short_word_is_never_taken_for_a_mistake(
+    everybody: asyncpg.Connection,
+) -> None:
+    await add(everybody, "x1", "Mark")
+    assert await found(everybody, "dark") == []
+    assert await found(everybody, "mrak") == ["Mark"]
+
+
+async def test_better_matches_come_first(db: asyncpg.Connection) -> None:
+    for username, name in [
+        ("u1", "Marta Marx"),
+        ("u2", "Anna Marta"),
+        ("u3", "Marta"),
+        ("marta", "Zoe"),
+        ("u4", "Marte"),
+        ("u5", "Martabella"),
+        ("marta77", "Yan"),
+    ]:
+        await add(db, username, name)
+    assert await found(db, "marta") == [
+        "Zoe",
+        "Marta",
+        "Marta Marx",
+        "Martabella",
+        "Yan",
+        "Anna Marta",
+        "Marte",
+    ]
+
+
+async def test_the_username_as_it_is_written_comes_before_one_that_differs_in_a_dot(
+    db: asyncpg.Connection,
+) -> None:
+    for username in ("a_b", "ab", "a.b"):
+        await add(db, username, username.upper())
+    assert (await found(db, "a.b"))[0] == "A.B"
+    assert (await found(db, "a_b"))[0] == "A_B"
+    assert (await found(db, "ab"))[0] == "AB"
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\n", "%_\\", "🌸", "'", "-", "\u200b", "\u0301"])
+async def test_what_holds_no_letter_finds_nobody(everybody: asyncpg.Connection, text: str) -> None:
+    page = await search(everybody, text, limit=10)
+    assert page.people == ()
+    assert page.next is None
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7])
+async def test_pages_follow_each_other_without_gap_or_repetition(db: asyncpg.Connection, limit: int) -> None:
+    for n in range(25):
+        await add(db, f"wan{n:02}", f"Wan{'abc'[n % 3]} Wang")
+    everyone = await walk(db, "wan", 100)
+    assert sorted(everyone) == sorted(f"wan{n:02}" for n in range(25))
+    assert await walk(db, "wan", limit) == everyone
+    assert await walk(db, "wanng", limit) == await walk(db, "wanng", 100)
+    assert sorted(await walk(db, "wanng", limit)) == sorted(everyone)
+
+
+async def test_a_page_that_holds_everybody_has_no_next(db: asyncpg.Connection) -> None:
+    for n in range(3):
+        await add(db, f"u{n}", "Olga")
+    assert (await search(db, "olga", limit=3)).next is None
+    assert (await search(db, "olga", limit=2)).next is not None
+
+
+async def walk(db: asyncpg.Connection, text: str, limit: int) -> list[str]:
+    seen: list[str] = []
+    after = None
+    for _ in range(100):
+        page = await search(db, text, limit=limit, after=after)
+        assert len(page.people) <= limit
+        seen += [person.username for person in page.people]
+        after = page.next
+        if after is None:
+            return seen
+    raise AssertionError("the pages never end")
+
+
+async def test_a_cursor_belongs_to_its_question(db: asyncpg.Connection) -> None:
+    for n in range(3):
+        await add(db, f"u{n}", "Olga Petrova")
+    page = await search(db, "olga", limit=1)
+    assert page.next is not None
+    with pytest.raises(InvalidCursor):
+        await search(db, "petrova", limit=1, after=page.next)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "",
+        "x",
+        "%%%",
+        "A" * 100_000,
+        "é",
+        "\ud800",
+        base64.urlsafe_b64encode(b"\xff" * 40).decode(),
+        base64.urlsafe_b64encode(msgspec.msgpack.encode([1, 2, 3])).decode(),
+        base64.urlsafe_b64encode(msgspec.msgpack.encode([2**63, 0, 0, 0, "", "", "0" * 32])).decode(),
+    ],
+)
+async def test_a_cursor_that_was_never_given_out_is_refused(db: asyncpg.Connection, after: str) -> None:
+    with pytest.raises(InvalidCursor):
+        await search(db, "olga", limit=1, after=after)
+    with pytest.raises(InvalidCursor):
+        await search(db, "%", limit=1, after=after)
+
+
+async def test_somebody_hidden_is_found_by_nothing_and_leaves_nothing_behind(db: asyncpg.Connection) -> None:
+    account_id = await add(db, "greta", "Greta Unwiederbringlich")
+    async with db.transaction():
+        await unindex_person(db, account_id)
+    for text in ("greta", "g", "unwiederbringlich", "unwiederbringlihc", "gr un"):
+        assert await found(db, text) == []
+    for table in ("people_keys", "people_words", "people_remainders"):
+        assert await db.fetchval(f"SELECT count(*) FROM {table}") == 0
+
+
+async def test_a_word_stays_known_while_somebody_has_it(db: asyncpg.Connection) -> None:
+    one = await add(db, "a1", "Jennifer Smith")
+    await add(db, "a2", "Jennifer Jones")
+    async with db.transaction():
+        await unindex_person(db, one)
+    assert await found(db, "jenifer") == ["Jennifer Jones"]
+
+
+async def test_a_deleted_account_takes_its_keys_along(db: asyncpg.Connection) -> None:
+    account_id = await add(db, "greta", "Greta")
+    await db.execute("DELETE FROM accounts WHERE id = $1", account_id)
+    assert await db.fetchval("SELECT count(*) FROM people_keys") == 0
+
+
+async def test_a_renamed_person_is_found_by_the_new_name_only(db: asyncpg.Connection) -> None:
+    account_id = await add(db, "greta", "Greta Unwiederbringlich")
+    async with db.transaction():
+        await db.execute("UPDATE accounts SET name = '王伟' WHERE id = $1", account_id)
+        await index_person(db, account_id, "greta", "王伟")
+    assert await found(db, "wangwei") == ["王伟"]
+    assert await found(db, "greta") == ["王伟"]
+    assert await found(db, "unwieder") == []
+    assert await db.fetchval("SELECT count(*) FROM people_words WHERE word = 'unwiederbringlich'") == 0
+
+
+async def test_an_account_that_hides_without_telling_the_index_is_not_shown_either(
+    db: asyncpg.Connection,
+) -> None:
+    await add(db, "greta", "Greta")
+    await db.execute("UPDATE accounts SET discoverable = false")
+    assert await found(db, "greta") == []
+    await db.execute("UPDATE accounts SET discoverable = true, disabled_at = now()")
+    assert await found(db, "greta") == []
+
+
+async def test_many_people_can_be_indexed_at_once(db: asyncpg.Connection) -> None:
+    async with db.transaction():
+        rows = await db.fetch(
+            """
+            INSERT INTO accounts (email, email_key, username, username_key, name, password_hash)
+            SELECT 'u' || n, 'u' || n, 'u' || n, 'u' || n, 'Jennifer Smith ' || n, '' FROM generate_series(1, 500) n
+            RETURNING id, username, name
+            """
+        )
+        await subject.index_people(db, [tuple(row) for row in rows])
+    assert len(await walk(db, "jenifer", 40)) == 500
+    assert await found(db, "smith 77") == ["Jennifer Smith 77"]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=st.one_of(st.text(max_size=60), st.text(alphabet="aeinw 王伟éß'-김", max_size=24)),
+    limit=st.integers(1, 5),
+)
+async def test_whatever_is_typed_is_answered_in_bounded_work(
+    crowd: asyncpg.Connection, text: str, limit: int
+) -> None:
+    before = await rows_read(crowd)
+    page = await search(crowd, text, limit=limit)
+    assert len(page.people) <= limit
+    assert await rows_read(crowd) - before <= 2500
+
+
+@pytest.fixture
+async def crowd(db: asyncpg.Connection) -> asyncpg.Connection:
+    """Thousands who are hard to tell apart."""
+    async with db.transaction():
+        rows = await db.fetch(
+            """
+            INSERT INTO accounts (email, email_key, username, username_key, name, password_hash)
+            SELECT 'w' || n, 'w' || n, 'w' || n, 'w' || n,
+                   (ARRAY['Wei Wang', '王伟', 'Ann Nea', 'Winnie Aw', '김민수', 'Éa We'])[1 + n % 6], ''
+              FROM generate_series(1, 3000) n
+            RETURNING id, username, name
+            """
+        )
+        await subject.index_people(db, [tuple(row) for row in rows])
+    await db.execute("ANALYZE")
+    return db
+
+
+async def rows_read(db: asyncpg.Connection) -> int:
+    """What the statements of this connection have read of the search index: entries of indexes, rows of tables."""
+    await db.execute("SELECT pg_stat_force_next_flush()")
+    return int(
+        await db.fetchval(
+            """
+            SELECT (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname LIKE 'people%')
+                 + (SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname LIKE 'people%')
+            """
+        )
+    )
