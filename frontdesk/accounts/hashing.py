@@ -277,7 +277,7 @@ class Hasher:
         failure: Exception | None = None
         try:
             result = job.work()
-        except Exception as error:  # noqa: BLE001 - whatever it is, its waiter is told, and the thread goes on
+        except Exception as error:
             failure = error
         ended = time.monotonic()
         with self._changed:
