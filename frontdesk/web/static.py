@@ -39,7 +39,9 @@ async def serve(request: Request) -> Response:
         "ETag": f'"{file.digest}"',
         "Cross-Origin-Resource-Policy": "same-origin",
     }
-    if headers["ETag"] in (tag.strip() for tag in request.headers.get("if-none-match", "").split(",")):
+    # A proxy that compresses makes the tag a weak one, which is as good here (RFC 9110, section 13.1.2).
+    known = (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(","))
+    if headers["ETag"] in known:
         return Response(None, 304, headers)
     return Response(file.content, 200, headers | {"Content-Type": file.media_type})
 

@@ -1,0 +1,143 @@
+"""/account, /account/password and /account/delete"""
+
+import asyncpg
+import httpx
+
+from frontdesk.accounts import sessions
+from frontdesk.accounts.service import Service
+from tests import cast
+from tests.web.conftest import Browser
+
+PROFILE = {"name": "Alice Archer", "username": "alice", "language": "en", "discoverable": "yes"}
+NEW_PASSWORD = "seven grey geese went home"
+
+
+async def test_alice_changes_what_others_see_of_her(
+    browser: Browser, alice: cast.Actor, bob: cast.Actor
+) -> None:
+    alices = browser(alice)
+    answer = await alices.post("/account", data=PROFILE | {"name": "艾丽斯", "username": "alicia"})
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/account"
+    page = await alices.get("/account")
+    assert "Your profile is saved." in page.text
+    assert 'value="艾丽斯"' in page.text
+    assert "艾丽斯" in (await browser(bob).get("/people/alicia")).text
+
+
+async def test_unticking_the_box_hides_her(browser: Browser, alice: cast.Actor, bob: cast.Actor) -> None:
+    alices = browser(alice)
+    assert "checked" in (await alices.get("/account")).text
+    hidden = {name: value for name, value in PROFILE.items() if name != "discoverable"}
+    assert (await alices.post("/account", data=hidden)).status_code == 303
+    assert "checked" not in (await alices.get("/account")).text
+    assert (await browser(bob).get("/people/alice")).status_code == 404
+
+
+async def test_her_language_wins_over_an_older_choice_of_the_browser(
+    browser: Browser, alice: cast.Actor
+) -> None:
+    alices = browser(alice)
+    await alices.post("/language", data={"language": "en", "next": "/"})
+    assert (await alices.post("/account", data=PROFILE | {"language": "zh-Hans"})).status_code == 303
+    page = await alices.get("/account")
+    assert '<html lang="zh-Hans">' in page.text
+    assert "个人资料已保存。" in page.text
+
+
+async def test_what_cannot_be_is_said_at_its_field_and_changes_nothing(
+    browser: Browser, alice: cast.Actor, bob: cast.Actor
+) -> None:
+    alices = browser(alice)
+    for changes, status, field in (
+        ({"username": "bob"}, 409, "username"),
+        ({"username": "b/b"}, 422, "username"),
+        ({"name": "\u202egnp.exe"}, 422, "name"),
+        ({"language": "tlh"}, 422, "language"),
+    ):
+        answer = await alices.post("/account", data=PROFILE | changes)
+        assert answer.status_code == status
+        assert f'id="{field}-error"' in answer.text
+    assert 'value="alice"' in (await alices.get("/account")).text
+
+
+async def test_a_new_password_ends_her_other_sessions(
+    service: Service, browser: Browser, stranger: httpx.AsyncClient, alice: cast.Actor
+) -> None:
+    elsewhere = await sessions.start(service, alice.account, cast.ELSEWHERE)
+    alices = browser(alice)
+    form = {"current_password": alice.password, "password": NEW_PASSWORD}
+    answer = await alices.post("/account/password", data=form)
+    assert answer.status_code == 303
+    assert "Your password is changed." in (await alices.get("/account")).text
+
+    other = browser(alice)
+    other.cookies.set("session", elsewhere.token)
+    assert (await other.get("/account")).status_code == 303
+    login = await stranger.post("/login", data={"login": "alice", "password": alice.password})
+    assert login.status_code == 401
+    login = await stranger.post("/login", data={"login": "alice", "password": NEW_PASSWORD})
+    assert login.status_code == 303
+
+
+async def test_her_current_password_is_asked_for(browser: Browser, alice: cast.Actor) -> None:
+    form = {"current_password": "not the one she has", "password": NEW_PASSWORD}
+    answer = await browser(alice).post("/account/password", data=form)
+    assert answer.status_code == 422
+    assert 'id="current_password-error">This isn&#39;t your current password.' in answer.text
+    assert NEW_PASSWORD not in answer.text
+
+
+async def test_a_bad_new_password_is_said_at_its_field(browser: Browser, alice: cast.Actor) -> None:
+    for password, text in (
+        ("short", "Use at least 15 characters."),
+        ("a" * 300, "A password has 256 characters at most."),
+        ("1234567890123456", "one of the first passwords"),
+        ("alice archer is my name", "Leave your name"),
+        ("tab\tin the password", "characters that no keyboard types"),
+    ):
+        form = {"current_password": alice.password, "password": password}
+        answer = await browser(alice).post("/account/password", data=form)
+        assert answer.status_code == 422
+        assert text in answer.text
+
+
+async def test_password_managers_are_led_to_the_form(browser: Browser, alice: cast.Actor) -> None:
+    answer = await browser(alice).get("/.well-known/change-password")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/account#change-password"
+    page = await browser(alice).get("/account")
+    assert 'id="change-password"' in page.text
+
+
+async def test_alice_leaves_after_a_question(
+    browser: Browser, stranger: httpx.AsyncClient, alice: cast.Actor, bob: cast.Actor
+) -> None:
+    alices = browser(alice)
+    question = await alices.get("/account/delete")
+    assert question.status_code == 200
+    assert "Delete your account?" in question.text
+    assert (await browser(bob).get("/people/alice")).status_code == 200
+
+    answer = await alices.post("/account/delete", headers=FORM)
+    assert answer.status_code == 303
+    assert "Your account is deleted." in (await alices.get("/")).text
+    assert (await browser(bob).get("/people/alice")).status_code == 404
+    login = await stranger.post("/login", data={"login": "alice", "password": alice.password})
+    assert login.status_code == 401
+
+
+async def test_leaving_needs_a_fresh_login(
+    browser: Browser, alice: cast.Actor, db: asyncpg.Connection
+) -> None:
+    await db.execute("UPDATE sessions SET created_at = created_at - interval '1 hour'")
+    alices = browser(alice)
+    answer = await alices.post("/account/delete", headers=FORM)
+    assert answer.status_code == 403
+    assert "Log in again first" in answer.text
+    assert 'name="next" value="/login?next=/account/delete"' in answer.text
+    assert (await alices.get("/account")).status_code == 200
+
+
+# What a browser says of a form without fields; httpx would leave it out.
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
