@@ -13,6 +13,7 @@ from frontdesk import probes
 from frontdesk.accounts.cores import available_cores
 from frontdesk.accounts.hashing import Hasher
 from frontdesk.accounts.housekeeping import keep_house
+from frontdesk.accounts.memory import Memory
 from frontdesk.accounts.service import Service
 from frontdesk.api import problems
 from frontdesk.api import routes as api
@@ -21,6 +22,7 @@ from frontdesk.metrics import Metrics
 from frontdesk.server import Server
 from frontdesk.settings import Settings
 from frontdesk.store import connection
+from frontdesk.store.notifications import listen_for_ended
 from frontdesk.web import errors as web_errors
 from frontdesk.web import routes as web
 
@@ -30,7 +32,7 @@ ROLES = ("web", "api", "all")
 @contextlib.asynccontextmanager
 async def open_service(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Service]:
     """The parts that every verb needs, closed again at the end."""
-    db = await connection.open_database(
+    db = connection.open_database(
         settings.database_url, size=settings.database_pool, timeout=settings.database_timeout
     )
     hasher = Hasher(
@@ -39,7 +41,7 @@ async def open_service(settings: Settings, metrics: Metrics | None = None) -> As
         observe=metrics.observe_hash if metrics else None,
     )
     try:
-        yield Service(db=db, hasher=hasher, settings=settings)
+        yield Service(db=db, hasher=hasher, settings=settings, memory=Memory())
     finally:
         await hasher.close()
         await db.close()
@@ -74,8 +76,12 @@ async def serve(settings: Settings, role: str, sock: socket.socket) -> None:
     await connection.check(settings.database_url, wait=settings.database_wait)
     metrics = Metrics()
     async with open_service(settings, metrics) as service:
-        housekeeping = asyncio.create_task(keep_house(service))
+        beside = [
+            asyncio.create_task(keep_house(service)),
+            asyncio.create_task(listen_for_ended(settings.database_url, service.memory.forget)),
+        ]
         try:
             await Server(build(service, role, metrics), settings).serve(sockets=[sock])
         finally:
-            housekeeping.cancel()
+            for task in beside:
+                task.cancel()

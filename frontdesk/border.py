@@ -9,11 +9,13 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from frontdesk import logs
@@ -42,7 +44,12 @@ class Border:
         self._show = show
         self._metrics = metrics
         self._proxies = proxies
-        self._logs = logs.requests
+        # A path without parameters is looked up, not matched against one route after the other.
+        self._exact = {
+            route.path: route
+            for route in app.routes
+            if isinstance(route, Route) and not route.param_convertors
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -77,7 +84,12 @@ class Border:
             await send(message)
 
         try:
-            await self.app.router(scope, receive, note)
+            route = self._exact.get(scope["path"])
+            if route is None:
+                await self.app.router(scope, receive, note)
+            else:
+                scope["path_params"] = {}
+                await route.handle(scope, receive, note)
         except Exception as error:
             if not isinstance(error, FrontdeskError | HTTPException):
                 _log.error("a fault of ours", exc_info=error, extra={"fields": {"request_id": request_id}})
@@ -92,33 +104,24 @@ class Border:
         finally:
             took = time.perf_counter() - began
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            route = state.get("route", "none")
-            self._metrics.requests.labels(method, route, str(status)).observe(took)
-            if self._logs.isEnabledFor(logging.INFO):
-                self._logs.info(
-                    "request",
-                    extra={
-                        "fields": {
-                            "request_id": request_id,
-                            "method": method,
-                            "route": route,
-                            "status": status,
-                            "seconds": round(took, 6),
-                            "bytes": sent,
-                            "address": client.address,
-                        }
-                    },
-                )
+            template = state.get("route", "none")
+            self._metrics.requests.labels(method, template, str(status)).observe(took)
+            logs.write_request(
+                request_id=request_id,
+                method=method,
+                route=template,
+                status=status,
+                seconds=round(took, 6),
+                bytes=sent,
+                address=client.address,
+            )
 
     def _is_proxy(self, peer: tuple[str, int] | None) -> bool:
         return peer is not None and self._trusts(peer[0])
 
     def _trusts(self, address: str) -> bool:
-        try:
-            ip = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(ip in network for network in self._proxies)
+        ip = _ip(address)
+        return ip is not None and any(ip in network for network in self._proxies)
 
     def _address(self, scope: Scope, trusted: bool) -> str | None:
         peer = scope["client"][0] if scope["client"] else None
@@ -126,19 +129,30 @@ class Border:
             # From the right: each trusted proxy appended whom it saw. What stands left of the first stranger
             # is that stranger's own claim.
             for claim in reversed((_header(scope, b"x-forwarded-for") or "").split(",")):
-                try:
-                    found = ipaddress.ip_address(claim.strip())
-                except ValueError:
+                found = _ip(claim.strip())
+                if found is None:
                     break
                 peer = str(found)
                 if not self._trusts(peer):
                     break
-        try:
-            return None if peer is None else str(ipaddress.ip_address(peer))
-        except ValueError:
-            return None
+        found = None if peer is None else _ip(peer)
+        return None if found is None else str(found)
 
 
 def _header(scope: Scope, name: bytes) -> str | None:
     found = [value for key, value in scope["headers"] if key == name]
     return b",".join(found).decode("latin-1") if found else None
+
+
+@lru_cache(maxsize=4096)
+def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The one form of an address.
+
+    A socket for both families shows 192.0.2.1 as ::ffff:192.0.2.1, which no IPv4 network holds; and the zone of
+    a link-local address is this machine's own affair, which PostgreSQL's inet can't keep.
+    """
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    return (ip.ipv4_mapped or ip) if isinstance(ip, ipaddress.IPv6Address) else ip

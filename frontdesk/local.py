@@ -4,6 +4,7 @@ It listens on a socket in a folder that only its owner can enter, on no port. Th
 """
 
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 from frontdesk.errors import OperatorError
@@ -23,11 +25,16 @@ _USER = "frontdesk-postgres"
 _DATABASE = "postgres"
 # Where `frontdesk admin` finds a running one.
 _URL_FILE = "url"
+_PORT = "5432"
+_LOG = "postgres.log"
+# A folder that holds anything else isn't taken, as that would close it to those whom it belongs to.
+_OURS = {"postgres", "postgres.new", "run", _LOG, _URL_FILE}
 # sockaddr_un holds 107 characters, and PostgreSQL puts .s.PGSQL.5432 behind the folder.
 _SOCKET_FOLDER_MAX = 107 - len("/.s.PGSQL.5432")
 
 _SETTINGS = {
     "listen_addresses": "",
+    "port": _PORT,
     "max_connections": "60",
     "shared_buffers": "128MB",
     # One server without replicas or archive: no WAL that only those would read.
@@ -44,64 +51,88 @@ def postgres(data: Path, **settings: str) -> Iterator[str]:
     `settings` are postgresql.conf's. Raises OperatorError if it can't start.
     """
     binaries = _binaries()
-    data = data.resolve()
-    try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise OperatorError(
-            f"can't make the folder {data}: {error.strerror}", "Choose another with --data."
-        ) from error
-    cluster = data / "postgres"
-    prefix = _command_prefix(data, binaries)
-    with _socket_folder(data) as sockets:
-        _own(sockets)
-        if not (cluster / "PG_VERSION").exists():
-            _initialise(prefix, binaries, cluster)
-        _check_version(binaries, cluster)
-        log = data / "postgres.log"
-        options = [f"--{name}={value}" for name, value in {**_SETTINGS, **settings}.items()]
-        with log.open("w", encoding="utf-8") as output:
-            server = subprocess.Popen(
-                [*prefix, str(binaries / "postgres"), "-D", str(cluster), "-k", str(sockets), *options],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd="/",
-                # Ctrl-C is for us; PostgreSQL stops when we have drained.
-                start_new_session=True,
-            )
+    data = data.absolute()
+    with _taken(data), _socket_folder(data) as sockets:
         try:
-            _wait(prefix, binaries, server, sockets, log)
-            url = f"postgresql://postgres@/{_DATABASE}?host={quote(str(sockets), safe='')}"
-            (data / _URL_FILE).write_text(url, encoding="utf-8")
+            server = _start(binaries, data, sockets, {**_SETTINGS, **settings})
+        except OSError as error:
+            raise _unusable(data, error) from error
+        try:
+            _wait(binaries, server, sockets, data / _LOG)
+            url = f"postgresql://postgres@/{_DATABASE}?host={quote(str(sockets), safe='')}&port={_PORT}"
+            with _anew(data / _URL_FILE) as file:
+                file.write(url)
             yield url
         finally:
             (data / _URL_FILE).unlink(missing_ok=True)
-            # SIGINT is its fast shutdown: end the sessions, write a checkpoint, stop.
-            server.send_signal(signal.SIGINT)
-            try:
-                server.wait(30)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            _stop(server)
 
 
 def running(data: Path) -> str | None:
     """The URL of the PostgreSQL that a `frontdesk up` on `data` runs just now."""
     try:
-        url = (data / _URL_FILE).read_text(encoding="utf-8")
-        pid = int((data / "postgres" / "postmaster.pid").read_text(encoding="ascii").splitlines()[0])
-        os.kill(pid, 0)
-    except PermissionError:
+        folder = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
         return None
-    except (OSError, ValueError, IndexError):
-        return None
-    return url
+    try:
+        fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with contextlib.suppress(OSError):
+            return (data / _URL_FILE).read_text(encoding="utf-8")
+    finally:
+        os.close(folder)
+    return None
 
 
 def exists(data: Path) -> bool:
-    """Whether a `frontdesk up` ever ran on `data`."""
-    return (data / "postgres").is_dir()
+    """Whether a `frontdesk up` ever ran on `data`; also if it's another user's, whom `postgres` then names."""
+    try:
+        return (data / "postgres").is_dir()
+    except PermissionError:
+        return True
+
+
+@contextlib.contextmanager
+def _taken(data: Path) -> Iterator[None]:
+    """Keep `data` to ourselves: a lock on the folder, which the kernel drops with us, however we end."""
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise _unusable(data, error) from error
+    try:
+        until = time.monotonic() + 1
+        while True:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                # `admin` looks whether somebody holds it, for a moment.
+                if time.monotonic() > until:
+                    raise OperatorError(
+                        f"another `frontdesk up` runs on {data}",
+                        "Stop it, or use another folder: --data FOLDER.",
+                    ) from error
+                time.sleep(0.05)
+        if not set(os.listdir(folder)) <= _OURS:
+            raise OperatorError(
+                f"{data} holds other files, and Frontdesk wants a folder of its own",
+                "Name one that is new or empty: --data FOLDER.",
+            )
+        yield
+    finally:
+        os.close(folder)
+
+
+def _unusable(data: Path, error: OSError) -> OperatorError:
+    if isinstance(error, PermissionError):
+        with contextlib.suppress(OSError, KeyError):
+            owner = pwd.getpwuid(data.stat().st_uid).pw_name
+            if data.stat().st_uid != os.geteuid():
+                return OperatorError(
+                    f"the folder {data} belongs to {owner}", "Be that user, or choose another with --data."
+                )
+    return OperatorError(f"can't use the folder {data}: {error.strerror}", "Choose another with --data.")
 
 
 def _binaries() -> Path:
@@ -115,8 +146,66 @@ def _binaries() -> Path:
     return Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
-def _command_prefix(data: Path, binaries: Path) -> list[str]:
-    """What runs a command as a user who may run PostgreSQL, and ends it if we are killed."""
+def _start(binaries: Path, data: Path, sockets: Path, settings: dict[str, str]) -> "subprocess.Popen[bytes]":
+    owner = _owner(data)
+    for folder in (data, sockets):
+        _own(folder, owner)
+    prefix = _command_prefix(owner, data, binaries)
+    cluster = data / "postgres"
+    if not cluster.exists():
+        _initialise(prefix, binaries, cluster)
+    _check_version(binaries, cluster)
+    _clear_leftovers(cluster, sockets)
+    (data / _URL_FILE).unlink(missing_ok=True)
+    options = [f"--{name}={value}" for name, value in settings.items()]
+    with _anew(data / _LOG) as output:
+        return subprocess.Popen(
+            [*prefix, str(binaries / "postgres"), "-D", str(cluster), "-k", str(sockets), *options],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=_environ(),
+            cwd="/",
+            # Ctrl-C is for us; PostgreSQL stops when we have drained.
+            start_new_session=True,
+        )
+
+
+def _owner(data: Path) -> tuple[int, int]:
+    """Whom the data belongs to, by numbers. PostgreSQL refuses to run as root, so it isn't root."""
+    if os.geteuid() != 0:
+        return os.geteuid(), os.getegid()
+    with contextlib.suppress(FileNotFoundError):
+        # What an ordinary user began, root goes on with as that user, so that they can go on after root.
+        found = (data / "postgres").stat(follow_symlinks=False)
+        if found.st_uid != 0:
+            return found.st_uid, found.st_gid
+    try:
+        user = pwd.getpwnam(_USER)
+    except KeyError:
+        _make_user()
+        user = pwd.getpwnam(_USER)
+    return user.pw_uid, user.pw_gid
+
+
+def _make_user() -> None:
+    command = [
+        "useradd",
+        "--system",
+        "--user-group",
+        "--no-create-home",
+        "--shell",
+        "/usr/sbin/nologin",
+        _USER,
+    ]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise OperatorError(f"can't make the user {_USER}", "Run as an ordinary user.") from error
+
+
+def _command_prefix(owner: tuple[int, int], data: Path, binaries: Path) -> list[str]:
+    """What runs a command as `owner`, and ends it if we are killed."""
     setpriv = shutil.which("setpriv")
     if os.geteuid() != 0:
         return [setpriv, "--pdeathsig", "INT"] if setpriv else []
@@ -124,78 +213,85 @@ def _command_prefix(data: Path, binaries: Path) -> list[str]:
         raise OperatorError(
             "root can't run PostgreSQL without setpriv", "apt-get install util-linux, or be a user."
         )
-    _ensure_user()
-    _own(data)
-    as_user = [setpriv, "--reuid", _USER, "--regid", _USER, "--clear-groups", "--pdeathsig", "INT"]
+    uid, gid = (str(number) for number in owner)
+    as_owner = [setpriv, "--reuid", uid, "--regid", gid, "--clear-groups", "--pdeathsig", "INT"]
     # Where the way there leads through a folder that only root may enter, such as /root, the server gets the
     # right to pass and to read, rather than the folder getting opened to everyone.
     passing = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
-    for prefix in (as_user, [*as_user, *passing]):
-        reach = f"test -x '{binaries}/postgres' && test -x '{data}'"
-        if subprocess.run([*prefix, "sh", "-c", reach], capture_output=True, check=False).returncode == 0:
+    reach = ["sh", "-c", 'test -x "$1" && test -x "$2"', "sh", str(binaries / "postgres"), str(data)]
+    for prefix in (as_owner, [*as_owner, *passing]):
+        if subprocess.run([*prefix, *reach], capture_output=True, cwd="/", check=False).returncode == 0:
             return prefix
     raise OperatorError(
-        f"the user {_USER} can't reach {data} and {binaries}",
+        f"the user {_name(owner[0])} can't reach {data} and {binaries}",
         "Run as an ordinary user, or move the project to where others may enter, such as /srv.",
     )
 
 
-def _ensure_user() -> None:
+def _name(uid: int) -> str:
     try:
-        pwd.getpwnam(_USER)
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        command = [
-            "useradd",
-            "--system",
-            "--user-group",
-            "--no-create-home",
-            "--shell",
-            "/usr/sbin/nologin",
-            _USER,
-        ]
-        try:
-            subprocess.run(command, check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise OperatorError(f"can't make the user {_USER}", "Run as an ordinary user.") from error
+        return str(uid)
 
 
 @contextlib.contextmanager
 def _socket_folder(data: Path) -> Iterator[Path]:
     folder = data / "run"
-    if len(str(folder)) <= _SOCKET_FOLDER_MAX:
+    if len(os.fsencode(folder)) <= _SOCKET_FOLDER_MAX:
         folder.mkdir(mode=0o700, exist_ok=True)
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix="frontdesk-") as short:
+    # Not $TMPDIR, which may be as long.
+    with tempfile.TemporaryDirectory(prefix="frontdesk-", dir="/tmp") as short:
         yield Path(short)
 
 
-def _own(folder: Path) -> None:
-    folder.chmod(0o700)
-    if os.geteuid() == 0:
-        shutil.chown(folder, _USER, _USER)
+def _own(folder: Path, owner: tuple[int, int]) -> None:
+    # Never through a link: the folder may be that of another, whom root serves.
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | (os.O_NOFOLLOW if folder.name == "run" else 0))
+    try:
+        os.fchmod(opened, 0o700)
+        if os.geteuid() == 0:
+            os.fchown(opened, *owner)
+    finally:
+        os.close(opened)
+
+
+def _anew(path: Path) -> IO[str]:
+    """A new file in place of any old one, and of any link that the folder's owner may have put there for root."""
+    path.unlink(missing_ok=True)
+    return path.open("x", encoding="utf-8")
+
+
+def _environ() -> dict[str, str]:
+    # PGPORT, PGDATA, PGOPTIONS and the like are meant for another PostgreSQL.
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
 def _initialise(prefix: list[str], binaries: Path, cluster: Path) -> None:
+    # Under another name until it's whole: one that was left half-made would be taken for a whole one.
+    making = cluster.with_name("postgres.new")
+    shutil.rmtree(making, ignore_errors=True)
     done = subprocess.run(
         [
             *prefix,
             str(binaries / "initdb"),
-            *("-D", str(cluster), "-U", "postgres", "--auth=trust", "--encoding=UTF8"),
+            *("-D", str(making), "-U", "postgres", "--auth=trust", "--encoding=UTF8"),
             # The same order of characters on every machine, whatever its locale.
             *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
         ],
         capture_output=True,
         text=True,
+        env=_environ(),
         cwd="/",
         check=False,
     )
     if done.returncode:
-        # A half-made cluster would be taken for a whole one next time.
-        shutil.rmtree(cluster, ignore_errors=True)
-        raise OperatorError(
-            f"PostgreSQL can't make its data in {cluster}", done.stderr.strip().splitlines()[-1]
-        )
+        shutil.rmtree(making, ignore_errors=True)
+        said = [line for line in done.stderr.splitlines() if "error" in line.lower()] or [""]
+        raise OperatorError(f"PostgreSQL can't make its data in {cluster}", said[-1].strip())
+    making.rename(cluster)
 
 
 def _check_version(binaries: Path, cluster: Path) -> None:
@@ -209,19 +305,60 @@ def _check_version(binaries: Path, cluster: Path) -> None:
         )
 
 
-def _wait(
-    prefix: list[str], binaries: Path, server: "subprocess.Popen[bytes]", sockets: Path, log: Path
-) -> None:
+def _clear_leftovers(cluster: Path, sockets: Path) -> None:
+    """Make way after a crash. We hold the folder's lock, so no `frontdesk up` is there to disturb."""
+    pid_file = cluster / "postmaster.pid"
+    until = time.monotonic() + 15
+    while (pid := _pid_in(pid_file)) is not None and _runs_on(pid, cluster):
+        # The server of a `frontdesk up` that was killed; it has been told, and is writing its checkpoint.
+        if time.monotonic() > until:
+            raise OperatorError(f"another PostgreSQL runs on {cluster}", f"Stop it: kill -INT {pid}.")
+        time.sleep(0.05)
+    if Path("/proc/self/cmdline").exists():
+        # By now its number may be another program's, which PostgreSQL would take for itself and not start.
+        pid_file.unlink(missing_ok=True)
+        for left in sockets.glob(".s.PGSQL.*"):
+            left.unlink(missing_ok=True)
+
+
+def _pid_in(file: Path) -> int | None:
+    try:
+        return int(file.read_text(encoding="utf-8").splitlines()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _runs_on(pid: int, cluster: Path) -> bool:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return os.fsencode(cluster) in command
+
+
+def _wait(binaries: Path, server: "subprocess.Popen[bytes]", sockets: Path, log: Path) -> None:
     until = time.monotonic() + 60
-    ready = [*prefix, str(binaries / "pg_isready"), "-q", "-h", str(sockets)]
-    while subprocess.run(ready, check=False, cwd="/").returncode:
+    ready = [str(binaries / "pg_isready"), "-q", "-h", str(sockets), "-p", _PORT]
+    while subprocess.run(ready, env=_environ(), check=False, cwd="/").returncode:
         if server.poll() is not None or time.monotonic() > until:
-            said = log.read_text(encoding="utf-8", errors="replace")
-            if "postmaster.pid" in said:
-                raise OperatorError(
-                    f"another PostgreSQL runs on {log.parent}",
-                    "Stop the other `frontdesk up`, or use another folder: --data FOLDER.",
-                )
-            last = [line for line in said.splitlines() if "FATAL" in line or "ERROR" in line][-1:]
+            said = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            last = [line for line in said if "FATAL" in line or "ERROR" in line][-1:]
             raise OperatorError("PostgreSQL didn't start", f"{' '.join(last)} See {log}.".strip())
         time.sleep(0.02)
+
+
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    # SIGINT is its fast shutdown: end the sessions, write a checkpoint, stop.
+    server.send_signal(signal.SIGINT)
+    try:
+        server.wait(30)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt) as error:
+        # SIGQUIT: without the checkpoint; the next start replays the log.
+        server.send_signal(signal.SIGQUIT)
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        if isinstance(error, KeyboardInterrupt):
+            raise

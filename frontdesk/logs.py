@@ -3,16 +3,37 @@
 Never a path, a query, a header or a body: those hold usernames, e-mail addresses, tokens and passwords.
 """
 
+import contextlib
 import logging
+import os
 import sys
 import traceback
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
+_encoder = msgspec.json.Encoder()
+_buffer = bytearray(1024)
+
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-requests = logging.getLogger("frontdesk.requests")
+_requests = logging.getLogger("frontdesk.requests")
+
+
+def write_request(**fields: Any) -> None:
+    """The one line of a request, at level info. Past the logging module, which costs five times as much."""
+    if _requests.isEnabledFor(logging.INFO):
+        line = {
+            "time": datetime.now(UTC),
+            "level": "info",
+            "logger": "frontdesk.requests",
+            "message": "request",
+        }
+        _encoder.encode_into(line | fields, _buffer)
+        _buffer.append(10)
+        with contextlib.suppress(OSError):
+            os.write(1, _buffer)
 
 
 class JsonLines(logging.Formatter):

@@ -64,7 +64,7 @@ class _Gauges(Collector):
             "Logins and registrations refused for lack of time.",
             hasher.refused_total,
         )
-        yield GaugeMetricFamily("frontdesk_pool_connections", "Connections to PostgreSQL.", db.size())
+        yield GaugeMetricFamily("frontdesk_pool_connections", "Connections to PostgreSQL.", db.open_connections)
         yield GaugeMetricFamily(
-            "frontdesk_pool_idle", "Connections to PostgreSQL that nobody uses.", db.idle()
+            "frontdesk_pool_idle", "Connections to PostgreSQL that nobody uses.", db.idle_connections
         )

@@ -1,6 +1,7 @@
 """Listening, and stopping without losing a request."""
 
 import asyncio
+import gc
 import socket
 from types import FrameType
 from typing import Any
@@ -32,8 +33,10 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        timer = self._head_timer
         super().data_received(data)
-        if self._in_head:
+        # Only of a head that had begun before: else most of `data` may be the body in front of it.
+        if self._in_head and self._head_timer is timer:
             self._head_size += len(data)
             if self._head_size > _HEAD_MAX:
                 self._refuse(431, "head_too_large", "The request's head is too large")
@@ -52,9 +55,20 @@ class Protocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        # Two names for where a request goes are two opinions, ours and the proxy's (RFC 9112, section 3.2).
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            raise httptools.HttpParserError
+        super().on_headers_complete()
         self._in_head = False
         self._head_timer.cancel()
-        super().on_headers_complete()
+        if self.parser.should_upgrade():
+            # We go on in HTTP/1.1, which the parser, waiting for another protocol, can't.
+            self.cycle.keep_alive = False
+
+    def _unsupported_upgrade_warning(self) -> None:
+        # Anyone may ask for another protocol; that's no news for the log.
+        return
 
     def timeout_keep_alive_handler(self) -> None:
         self._head_timer.cancel()
@@ -78,6 +92,11 @@ class Protocol(HttpToolsProtocol):
     def _refuse(self, status: int, code: str, title: str) -> None:
         self._head_timer.cancel()
         if self.transport.is_closing():
+            return
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and (self._in_head or cycle.response_started):
+            # It would be taken for the answer to the request before, which is still being worked on.
+            cycle.keep_alive = False
             return
         body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "code": code})
         self.transport.write(
@@ -113,6 +132,12 @@ class Server(uvicorn.Server):
         )
         self._app = border.app
         self._drain_delay = settings.drain_delay
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # What was made so far lives as long as the process: the collector needn't walk it again and again.
+        gc.collect()
+        gc.freeze()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._app.state.draining:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -131,7 +131,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 20.0
     log_level: Annotated[
         str,
-        Meta(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error."),
+        Meta(pattern=r"^(debug|info|warning|error)\Z", description="debug, info, warning or error."),
     ] = "info"
 
     @property
@@ -152,10 +152,8 @@ class Setting(Struct, frozen=True, kw_only=True):
 
 def describe() -> Iterator[Setting]:
     """Every setting, in the order of the class."""
-    hints = get_type_hints(Settings, include_extras=True)
     for field in msgspec.structs.fields(Settings):
-        annotated = hints[field.name]
-        kind, meta = get_args(annotated)[0], get_args(annotated)[1]
+        kind, meta = get_args(_HINTS[field.name])[:2]
         default = ",".join(field.default) if isinstance(field.default, tuple) else str(field.default)
         yield Setting(
             field=field.name,
@@ -167,11 +165,11 @@ def describe() -> Iterator[Setting]:
         )
 
 
-def load(environ: Mapping[str, str], **overrides: Any) -> Settings:
-    """Settings from `environ`, with `overrides` (already typed, by field) on top.
+def load(environ: Mapping[str, str]) -> Settings:
+    """Settings from `environ`. A secret may be in a file instead, named by its variable with _FILE behind it.
 
-    A secret may be in a file instead, named by its variable with _FILE behind it.
-    Raises InvalidSettings that names every variable at fault, and never a secret's value.
+    Raises InvalidSettings that names every variable at fault, and never a value: a password pasted into the
+    wrong variable is a secret too.
     """
     known = {setting.variable: setting for setting in describe()}
     values: dict[str, Any] = {}
@@ -179,72 +177,130 @@ def load(environ: Mapping[str, str], **overrides: Any) -> Settings:
     for variable, raw in sorted(environ.items()):
         if not variable.startswith(PREFIX):
             continue
-        setting = known.get(variable)
-        if setting is None and variable.endswith("_FILE"):
-            setting = known.get(variable.removesuffix("_FILE"))
-            if setting is not None and not setting.secret:
-                setting = None
-            if setting is not None:
-                if setting.variable in environ:
-                    faults.append(f"{setting.variable} and {variable} are both set: keep one")
-                    continue
-                try:
-                    raw = Path(raw).read_text(encoding="utf-8").strip()
-                except (OSError, UnicodeDecodeError, ValueError) as error:
-                    faults.append(f"{variable}: can't read the file ({_reason(error)})")
-                    continue
-        if setting is None:
-            near = difflib.get_close_matches(variable, known, n=1)
-            faults.append(f"{variable} is no setting" + (f": did you mean {near[0]}?" if near else ""))
-            continue
         try:
-            values[setting.field] = _convert(setting.field, raw)
-        except ValueError as error:
-            faults.append(f"{variable}: {_reason(error) if not setting.secret else 'not a valid value'}")
-    values.update(overrides)
-    settings = Settings(**values) if not faults else Settings()
-    faults += _contradictions(settings)
+            setting, text = _find(variable, raw, known, environ)
+            values[setting.field] = _convert(setting.field, text)
+        except _Fault as fault:
+            faults.append(f"{variable} {fault}")
+    faults += _contradictions(Settings(**values))
     if faults:
-        raise InvalidSettings("; ".join(faults), "`frontdesk settings` lists every setting with its meaning.")
-    return settings
+        raise InvalidSettings("; ".join(faults), _advice(environ))
+    return Settings(**values)
+
+
+class _Fault(Exception):
+    """What is wrong with one variable, as the rest of a sentence that begins with its name."""
+
+
+def _find(
+    variable: str, raw: str, known: Mapping[str, Setting], environ: Mapping[str, str]
+) -> tuple[Setting, str]:
+    if variable in known:
+        return known[variable], raw
+    setting = known.get(variable.removesuffix("_FILE"))
+    if setting is not None and not setting.secret:
+        raise _Fault(f"is no setting: only secrets have a _FILE; did you mean {setting.variable}?")
+    if setting is None:
+        near = difflib.get_close_matches(variable, known, n=1, cutoff=0.75)
+        raise _Fault("is no setting" + (f": did you mean {near[0]}?" if near else ""))
+    if setting.variable in environ:
+        raise _Fault(f"and {setting.variable} are both set: keep one")
+    try:
+        return setting, Path(raw).read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise _Fault("names a file that isn't UTF-8 text") from error
+    except OSError as error:
+        raise _Fault(f"names a file that can't be read ({error.strerror})") from error
 
 
 def _convert(field: str, raw: str) -> Any:
-    annotated = get_type_hints(Settings, include_extras=True)[field]
-    if get_origin(get_args(annotated)[0]) is tuple:
-        networks = tuple(part.strip() for part in raw.split(",") if part.strip())
-        for network in networks:
-            ipaddress.ip_network(network)
-        return networks
-    value = msgspec.convert(raw, annotated, strict=False)
+    hint = _HINTS[field]
+    if get_origin(get_args(hint)[0]) is tuple:
+        return _check_networks(raw)
+    try:
+        value = msgspec.convert(raw, hint, strict=False)
+    except msgspec.ValidationError as error:
+        raise _Fault(f"must be {_range(hint)}") from error
     check = _CHECKS.get(field)
     if check is not None:
         check(value)
     return value
 
 
+def _range(hint: Any) -> str:
+    kind, meta = get_args(hint)[:2]
+    if kind is str:
+        return str(meta.description).rstrip(".")
+    number = "a whole number" if kind is int else "a number"
+    least = f"of at least {meta.ge:g}" if meta.ge is not None else f"above {meta.gt:g}"
+    most = meta.le if kind is int else f"{meta.le:g}"
+    return f"{number} {least} and at most {most}"
+
+
+def _check_networks(raw: str) -> tuple[str, ...]:
+    networks = tuple(part.strip() for part in raw.split(",") if part.strip())
+    for network in networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise _Fault("must be networks such as 10.0.0.0/8, with commas between them") from error
+    return networks
+
+
 def _check_database_url(value: str) -> None:
-    if urlsplit(value).scheme not in ("postgresql", "postgres"):
-        raise ValueError("must begin with postgresql://")
+    if _split(value) is None or not value.startswith(("postgresql://", "postgres://")):
+        raise _Fault(
+            "must be like postgresql://user:password@host:5432/database (in the password, %2F stands for / "
+            "and %40 for @)"
+        )
+
+
+def _check_host(value: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9._:%-]{1,253}", value):
+        raise _Fault("must be an address or a host's name, such as 127.0.0.1, 0.0.0.0 or ::")
 
 
 def _check_public_url(value: str) -> None:
-    url = urlsplit(value)
+    url = _split(value)
     if value and (
-        url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.query
+        url is None
+        or url.scheme not in ("http", "https")
+        or not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?", url.netloc)
+        or url.path.strip("/")
+        or url.query
+        or url.fragment
     ):
-        raise ValueError("must be like https://accounts.example.org, without a path")
+        raise _Fault("must be like https://accounts.example.org, without a path or a user")
 
 
-_CHECKS = {"database_url": _check_database_url, "public_url": _check_public_url}
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        # PostgreSQL's URLs may name several hosts, each with a port, which urlsplit takes for one bad port.
+        if url.startswith("postgres") and "," in url.partition("?")[0]:
+            return None if _UNREADABLE.search(url) else urlsplit(url)
+        return None
+    return None if _UNREADABLE.search(url) else parts
+
+
+_UNREADABLE = re.compile(r"[\x00-\x20\x7f]")
+_HINTS = get_type_hints(Settings, include_extras=True)
+_CHECKS = {"database_url": _check_database_url, "host": _check_host, "public_url": _check_public_url}
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:
     if settings.session_idle_timeout > settings.session_lifetime:
         yield "FRONTDESK_SESSION_IDLE_TIMEOUT is longer than FRONTDESK_SESSION_LIFETIME"
+    if settings.drain_timeout < settings.hash_deadline:
+        yield "FRONTDESK_DRAIN_TIMEOUT is shorter than FRONTDESK_HASH_DEADLINE: a stop would cut off logins"
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return error.strerror or "error"
-    return re.sub(r" - at `.*`$", "", str(error))
+def _advice(environ: Mapping[str, str]) -> str:
+    # Kubernetes tells each pod of every Service by variables, so one named frontdesk sets FRONTDESK_PORT.
+    if "FRONTDESK_SERVICE_HOST" in environ or environ.get("FRONTDESK_PORT", "").startswith("tcp://"):
+        return (
+            "Kubernetes sets these for a Service named frontdesk: put enableServiceLinks: false into the pod."
+        )
+    return "`frontdesk settings` lists every setting with its meaning."

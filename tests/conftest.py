@@ -1,5 +1,6 @@
 """A real PostgreSQL for the whole run, a migrated database of its own for each test."""
 
+import dataclasses
 import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -111,9 +112,7 @@ async def charlie(service: Service) -> cast.Actor:
 
 def with_settings(service: Service, **changes: object) -> Service:
     """The same parts, with other settings."""
-    return Service(
-        db=service.db, hasher=service.hasher, settings=msgspec.structs.replace(service.settings, **changes)
-    )
+    return dataclasses.replace(service, settings=msgspec.structs.replace(service.settings, **changes))
 
 
 async def _execute(url: str, statement: str) -> None:

@@ -51,7 +51,9 @@ async def charge_login(service: Service, subjects: tuple[str, str]) -> None:
         service.db, store.Budget(by_address, settings.login_attempts_per_address, _ADDRESS_LONGEST)
     )
     if not wait:
-        wait = await store.charge(service.db, store.Budget(by_account, settings.login_attempts, _ACCOUNT_LONGEST))
+        wait = await store.charge(
+            service.db, store.Budget(by_account, settings.login_attempts, _ACCOUNT_LONGEST)
+        )
     if wait:
         raise Throttled(wait)
 

@@ -2,10 +2,12 @@
 
 from frontdesk.accounts import attempts, identity, sessions
 from frontdesk.accounts.service import Service
-from frontdesk.errors import Busy, WrongCredentials
+from frontdesk.errors import Busy, Unauthenticated, WrongCredentials
 from frontdesk.model import Client, Login
 from frontdesk.store import accounts as store
 from frontdesk.store import attempts as attempts_store
+
+_LOGIN_MAX = max(identity.EMAIL_MAX, 4 * identity.USERNAME_MAX)
 
 
 async def log_in(service: Service, *, login: str, password: str, client: Client) -> Login:
@@ -16,8 +18,10 @@ async def log_in(service: Service, *, login: str, password: str, client: Client)
     """
     service.hasher.admit()
     by_email = "@" in login
-    # What can't be kept can't be found either, but must cost as much.
-    key = (identity.email_key if by_email else identity.username_key)(login) if identity.is_text(login) else ""
+    # What can't be kept can't be found either, but must cost as much. Nor can what is too long, and NFKC takes
+    # quadratic time for a long row of combining marks: a body's worth of them would stop this process.
+    possible = len(login) <= _LOGIN_MAX and identity.is_text(login)
+    key = (identity.email_key if by_email else identity.username_key)(login) if possible else ""
     here = attempts.place(client)
     found = await store.find_credentials(service.db, key, by_email=by_email, places=[here])
     # One account has two names, and they must not have a budget each.
@@ -37,11 +41,17 @@ async def log_in(service: Service, *, login: str, password: str, client: Client)
     if found is None or not verdict.ok:
         raise WrongCredentials
     account = found.account
-    started = await sessions.start(service, account, client)
+    try:
+        started = await sessions.start(service, account, client, password_hash=found.password_hash)
+    except Unauthenticated as error:
+        if verdict.renewed_hash_needed:
+            # Another login of the same moment has renewed the hash; it can't need that twice.
+            return await log_in(service, login=login, password=password, client=client)
+        raise WrongCredentials from error
     await attempts_store.refund(service.db, [subjects[0]])
     await attempts_store.forget(service.db, subjects[1])
     await attempts_store.remember_place(service.db, account.id, here)
     if verdict.renewed_hash_needed:
         renewed = await service.hasher.hash(password, deadline=service.settings.hash_deadline)
-        await store.renew_password_hash(service.db, account.id, old=found.password_hash, new=renewed)
+        await store.replace_password_hash(service.db, account.id, old=found.password_hash, new=renewed)
     return started

@@ -5,6 +5,7 @@ from frontdesk.accounts.service import Service
 from frontdesk.errors import NotFound
 from frontdesk.model import Account
 from frontdesk.store import accounts, sessions
+from frontdesk.store.notifications import announce_ended
 
 
 async def disable(service: Service, username: str) -> Account:
@@ -15,6 +16,8 @@ async def disable(service: Service, username: str) -> Account:
             raise NotFound
         await sessions.delete_of_account(db, account.id)
         await search.unindex_person(db, account.id)
+        await announce_ended(db, account.id)
+    service.memory.forget(account.id)
     return account
 
 

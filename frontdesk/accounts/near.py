@@ -72,6 +72,8 @@ def _scattered(asked: Plan, people: dict[str, int]) -> list[Range]:
         return people.get(word, 0 if len(word) > 3 else 1 << 30), -len(word)
 
     rarest = min(asked.words, key=commonness)
+    if rarest.isascii() and len(rarest) < 2:
+        return []
     return [
         Range(plan.SCATTERED, n, kind + rarest, plan.begins(0, 0, kind + rarest).high, scattered=True)
         for n, kind in enumerate("abc")

@@ -121,7 +121,7 @@ def _is_guessed_first(folded: str) -> bool:
 
 def _adds_nothing(rest: str) -> bool:
     letters = re.sub(r"[\W\d_]", "", rest)
-    return len(letters) < 4 or is_common(letters)
+    return len(letters) < 6 or is_common(letters)
 
 
 def _padding(folded: str) -> str:

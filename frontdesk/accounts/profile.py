@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
-from frontdesk.accounts import attempts, identity, search
+from frontdesk.accounts import attempts, identity, search, sessions
 from frontdesk.accounts.fields import Findings
 from frontdesk.accounts.passwords import check_password
 from frontdesk.accounts.service import Service
-from frontdesk.errors import FieldRefused, NotFound, RecentLoginRequired, Unauthenticated
+from frontdesk.errors import Busy, FieldRefused, NotFound, RecentLoginRequired, Unauthenticated
 from frontdesk.model import Account, Client, Person, Visit
 from frontdesk.store import accounts as store
 from frontdesk.store import attempts as attempts_store
@@ -34,7 +34,7 @@ async def update(
     if language is not None:
         language = findings.take(identity.check_language, language)
     findings.settle()
-    async with service.db.transaction() as db:
+    async with sessions.ending(service, visit.account.id) as db:
         account = await store.update(
             db,
             visit.account.id,
@@ -79,12 +79,18 @@ async def change_password(
     subjects = attempts.login_subjects(client, str(account.id), attempts.place(client))
     await attempts.charge_login(service, subjects)
     deadline = service.settings.hash_deadline
-    verdict = await service.hasher.verify(stored, current_password, deadline=deadline)
-    if not verdict.ok:
-        raise FieldRefused("current_password", "current_password_wrong")
-    password_hash = await service.hasher.hash(password, deadline=deadline)
-    async with service.db.transaction() as db:
-        await store.update_password_hash(db, account.id, password_hash)
+    try:
+        verdict = await service.hasher.verify(stored, current_password, deadline=deadline)
+        if not verdict.ok:
+            raise FieldRefused("current_password", "current_password_wrong")
+        password_hash = await service.hasher.hash(password, deadline=deadline)
+    except Busy:
+        await attempts_store.refund(service.db, list(subjects))
+        raise
+    async with sessions.ending(service, account.id) as db:
+        # Whoever changed it while we hashed has ended the session that asks, and mustn't be overruled by it.
+        if not await store.replace_password_hash(db, account.id, old=stored, new=password_hash):
+            raise FieldRefused("current_password", "current_password_wrong")
         await sessions_store.delete_of_account(db, account.id, except_for=visit.session_id)
     await attempts_store.refund(service.db, list(subjects))
 
@@ -97,7 +103,7 @@ async def delete(service: Service, visit: Visit) -> None:
     age = (datetime.now(UTC) - visit.logged_in_at).total_seconds()
     if age > service.settings.recent_login:
         raise RecentLoginRequired
-    async with service.db.transaction() as db:
+    async with sessions.ending(service, visit.account.id) as db:
         await search.unindex_person(db, visit.account.id)
         await store.delete(db, visit.account.id)
 

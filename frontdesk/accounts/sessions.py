@@ -6,14 +6,18 @@ plain hash is enough, as there's nothing to guess (OWASP ASVS 7.2).
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import secrets
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 from frontdesk.accounts.service import Service
 from frontdesk.errors import NotFound, Unauthenticated
 from frontdesk.model import Account, Client, Login, Session, Visit
 from frontdesk.store import sessions as store
+from frontdesk.store.connection import Queries
+from frontdesk.store.notifications import announce_ended
 
 _TOKEN_BYTES = 32
 # Browsers send a few hundred characters; more is only a way to fill the table.
@@ -21,8 +25,15 @@ _USER_AGENT_MAX = 300
 _SESSIONS_PER_ACCOUNT = 100
 
 
-async def start(service: Service, account: Account, client: Client) -> Login:
-    """A session for somebody who has just shown who they are. Raises Unavailable."""
+async def start(
+    service: Service, account: Account, client: Client, *, password_hash: str | None = None
+) -> Login:
+    """A session for somebody who has just shown who they are.
+
+    password_hash: what their password was compared to. While that took its time, the password may have been
+    changed, or the account disabled or deleted, and all its sessions ended: then none may begin any more.
+    Raises Unauthenticated in that case; Unavailable.
+    """
     token = secrets.token_bytes(_TOKEN_BYTES)
     expires_at = await store.insert(
         service.db,
@@ -32,9 +43,11 @@ async def start(service: Service, account: Account, client: Client) -> Login:
         address=client.address,
         user_agent=client.user_agent[:_USER_AGENT_MAX],
         keep=_SESSIONS_PER_ACCOUNT,
+        password_hash=password_hash,
     )
-    text = base64.urlsafe_b64encode(token).rstrip(b"=").decode()
-    return Login(token=text, expires_at=expires_at, account=account)
+    if expires_at is None:
+        raise Unauthenticated
+    return Login(token=_text(token), expires_at=expires_at, account=account)
 
 
 async def check(service: Service, token: str, client: Client) -> Visit:
@@ -42,9 +55,7 @@ async def check(service: Service, token: str, client: Client) -> Visit:
 
     Raises Unauthenticated, Unavailable.
     """
-    found = await store.find_visit(
-        service.db, _token_hash(token), idle=service.settings.session_idle_timeout
-    )
+    found = await store.find_visit(service.db, _token_hash(token), idle=service.settings.session_idle_timeout)
     if found is None:
         raise Unauthenticated
     visit, stale = found
@@ -62,21 +73,39 @@ async def list_sessions(service: Service, visit: Visit) -> list[Session]:
 
 async def end(service: Service, visit: Visit, session_id: UUID) -> None:
     """End a session of the visitor's own. Raises NotFound, also for other people's."""
-    if not await store.delete(service.db, session_id, account_id=visit.account.id):
-        raise NotFound
+    async with ending(service, visit.account.id) as db:
+        if not await store.delete(db, session_id, account_id=visit.account.id):
+            raise NotFound
 
 
 async def end_others(service: Service, visit: Visit) -> None:
     """End every session of the visitor's but this one."""
-    await store.delete_of_account(service.db, visit.account.id, except_for=visit.session_id)
+    async with ending(service, visit.account.id) as db:
+        await store.delete_of_account(db, visit.account.id, except_for=visit.session_id)
+
+
+@contextlib.asynccontextmanager
+async def ending(service: Service, account_id: UUID) -> AsyncIterator[Queries]:
+    """A transaction in which sessions of an account end, or what they tell of it changes.
+
+    Afterwards no replica goes on by what it remembers. Raises Unavailable.
+    """
+    async with service.db.transaction() as db:
+        yield db
+        await announce_ended(db, account_id)
+    service.memory.forget(account_id)
 
 
 def _token_hash(token: str) -> bytes:
-    # The exact text that was given out, and nothing that merely decodes to the same bytes.
     try:
-        raw = base64.b64decode(token + "=", altchars=b"-_", validate=True)
+        raw = base64.urlsafe_b64decode(token + "=")
     except (binascii.Error, ValueError) as error:
         raise Unauthenticated from error
-    if len(raw) != _TOKEN_BYTES or len(token) != 43:
+    # The exact text that was given out, and nothing that merely decodes to the same bytes.
+    if len(raw) != _TOKEN_BYTES or _text(raw) != token:
         raise Unauthenticated
     return hashlib.sha256(raw).digest()
+
+
+def _text(token: bytes) -> str:
+    return base64.urlsafe_b64encode(token).rstrip(b"=").decode()

@@ -1,5 +1,6 @@
 """POST /accounts"""
 
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,7 +14,7 @@ class Registration(Body):
     username: str
     name: str
     password: str
-    language: str | None = None
+    language: str | UnsetType = UNSET
 
 
 async def create(request: Request) -> Response:
@@ -26,7 +27,7 @@ async def create(request: Request) -> Response:
         username=body.username,
         name=body.name,
         password=body.password,
-        language=body.language,
+        language=None if body.language is UNSET else body.language,
         client=client_of(request),
     )
     return answer(account, 201)

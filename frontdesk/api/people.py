@@ -37,7 +37,8 @@ def _query(request: Request) -> tuple[str, int, str | None]:
         errors.append(FieldError("q", "missing"))
     if len(text) > _TEXT_MAX:
         errors.append(FieldError("q", "too_long"))
-    if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit[:4]) <= _LIMIT_MAX):
+    # Only a number of few digits becomes one: Python refuses to convert thousands of them.
+    if not (limit.isascii() and limit.isdecimal() and len(limit) <= 4 and 1 <= int(limit) <= _LIMIT_MAX):
         errors.append(FieldError("limit", "out_of_range"))
     if after is not None and not 1 <= len(after) <= _TEXT_MAX:
         errors.append(FieldError("after", "too_long" if after else "missing"))

@@ -1,5 +1,6 @@
 """POST, GET /sessions; DELETE /sessions/current, /sessions/{id}"""
 
+import contextlib
 from uuid import UUID
 
 from starlette.requests import Request
@@ -35,7 +36,9 @@ async def list_mine(request: Request) -> Response:
 
 async def end_current(request: Request) -> Response:
     visit = await visit_of(request)
-    await sessions.end(service_of(request), visit, visit.session_id)
+    # Ended from elsewhere in this very moment: what was wanted.
+    with contextlib.suppress(NotFound):
+        await sessions.end(service_of(request), visit, visit.session_id)
     return no_content()
 
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from frontdesk.accounts import sessions
+from frontdesk.accounts.verify import verify as verify_token
 from frontdesk.errors import Unauthenticated
 from frontdesk.requests import bearer_token, client_of, cookie_token, service_of
 
@@ -15,14 +15,14 @@ async def verify(request: Request) -> Response:
     token = bearer_token(request) or cookie_token(request)
     if token is None:
         raise Unauthenticated
-    account = (await sessions.check(service_of(request), token, client_of(request))).account
+    verified = await verify_token(service_of(request), token, client_of(request))
     return Response(
         None,
         204,
         {
-            "X-Frontdesk-Account": str(account.id),
+            "X-Frontdesk-Account": str(verified.account_id),
             # A header holds ASCII only (RFC 9110, section 5.5), a username any script.
-            "X-Frontdesk-Username": quote(account.username, safe=""),
+            "X-Frontdesk-Username": quote(verified.username, safe=""),
             "Cache-Control": "no-store",
         },
     )

@@ -55,7 +55,9 @@ async def insert(
     return Account(**row)
 
 
-async def find_credentials(db: Queries, key: str, *, by_email: bool, places: list[bytes]) -> Credentials | None:
+async def find_credentials(
+    db: Queries, key: str, *, by_email: bool, places: list[bytes]
+) -> Credentials | None:
     """The account that a login names, with its hash and the first of `places` that it knows."""
     row = await db.fetchrow(
         f"""
@@ -80,14 +82,15 @@ async def fetch_password_hash(db: Queries, account_id: UUID) -> str | None:
     return None if found is None else str(found)
 
 
-async def update_password_hash(db: Queries, account_id: UUID, password_hash: str) -> None:
-    await db.execute("UPDATE accounts SET password_hash = $2 WHERE id = $1", account_id, password_hash)
-
-
-async def renew_password_hash(db: Queries, account_id: UUID, *, old: str, new: str) -> None:
-    """Replace an outdated hash of the same password; not one that has changed meanwhile."""
-    await db.execute(
-        "UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2", account_id, old, new
+async def replace_password_hash(db: Queries, account_id: UUID, *, old: str, new: str) -> bool:
+    """Put a new hash in the place of the one that was looked at; False if that has changed meanwhile."""
+    return bool(
+        await db.fetchval(
+            "UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2 RETURNING true",
+            account_id,
+            old,
+            new,
+        )
     )
 
 

@@ -16,18 +16,20 @@ class Budget(NamedTuple):
 
 # An attempt is forgotten every ten minutes. Beyond the free ones the wait doubles from one second on.
 # clock_timestamp(), not now(): of many attempts that wait for each other's lock, each must see its own time.
-_CHARGE = """
+# counted_at moves on by what was forgotten, not to now: else whoever errs every nine minutes would never be
+# forgiven.
+_FORGOTTEN = "floor(extract(epoch FROM clock_timestamp() - a.counted_at) / 600)"
+_FAILURES = f"greatest(0, a.failures - {_FORGOTTEN}::int) + 1"
+_CHARGE = f"""
     INSERT INTO attempts AS a (subject, failures, counted_at, blocked_until)
-    SELECT $1, 1, clock_timestamp(), clock_timestamp()
+    SELECT $1, 1, clock_timestamp(),
+           clock_timestamp() + make_interval(secs => CASE WHEN 1 < $2 THEN 0 ELSE least($3, 1) END)
     ON CONFLICT (subject) DO UPDATE SET
-        failures = greatest(0, a.failures - floor(extract(epoch FROM clock_timestamp() - a.counted_at) / 600)::int) + 1,
-        counted_at = clock_timestamp(),
+        failures = {_FAILURES},
+        counted_at = CASE WHEN {_FAILURES} = 1 THEN clock_timestamp()
+                          ELSE a.counted_at + {_FORGOTTEN} * interval '10 minutes' END,
         blocked_until = clock_timestamp() + make_interval(secs => CASE
-            WHEN greatest(0, a.failures - floor(extract(epoch FROM clock_timestamp() - a.counted_at) / 600)::int)
-                 + 1 < $2 THEN 0
-            ELSE least($3, 2 ^ least(30, greatest(0, a.failures
-                 - floor(extract(epoch FROM clock_timestamp() - a.counted_at) / 600)::int) + 1 - $2))
-            END)
+            WHEN {_FAILURES} < $2 THEN 0 ELSE least($3, 2 ^ least(30, {_FAILURES} - $2)) END)
     WHERE a.blocked_until <= clock_timestamp()
     RETURNING failures
 """
@@ -83,11 +85,15 @@ async def delete_old(db: Queries, *, limit: int) -> int:
 
 
 async def remember_place(db: Queries, account_id: UUID, place: bytes) -> None:
-    """Note that an account logged in from here, at most once a day; the 20 latest places are kept."""
+    """Note that an account logged in from here, at most once a day; the 20 latest places are kept.
+
+    An account that was deleted in this moment has nothing to remember.
+    """
     await db.execute(
         """
         WITH noted AS (
-            INSERT INTO known_places AS k (account_id, place) VALUES ($1, $2)
+            INSERT INTO known_places AS k (account_id, place)
+            SELECT id, $2 FROM accounts WHERE id = $1 FOR KEY SHARE
             ON CONFLICT (account_id, place) DO UPDATE SET last_login = now()
              WHERE k.last_login < now() - interval '1 day'
             RETURNING 1

@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from frontdesk.errors import OperatorError, Unavailable
+from frontdesk.store.pool import Pool
 
 # What means "not now" and not "never": lost or refused connections, a server that starts, stops, fails over
 # or is full, a schema that isn't there yet, and two transactions that stood in each other's way.
@@ -40,81 +41,76 @@ class Queries(Protocol):
 
 
 class Database:
-    """The pool of one process. Every fault of the connection is raised as Unavailable, nothing else is changed."""
+    """The connections of one process. Every fault of theirs is raised as Unavailable, nothing else is changed."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def execute(self, query: str, *args: Any) -> str:
-        with _translated():
-            async with self._pool.acquire() as connection:
-                return str(await connection.execute(query, *args))
+        return str(await self._ask(asyncpg.Connection.execute, query, args))
 
     async def fetch(self, query: str, *args: Any) -> list[Any]:
-        with _translated():
-            async with self._pool.acquire() as connection:
-                return list(await connection.fetch(query, *args))
+        return list(await self._ask(asyncpg.Connection.fetch, query, args))
 
     async def fetchrow(self, query: str, *args: Any) -> Any:
-        with _translated():
-            async with self._pool.acquire() as connection:
-                return await connection.fetchrow(query, *args)
+        return await self._ask(asyncpg.Connection.fetchrow, query, args)
 
     async def fetchval(self, query: str, *args: Any) -> Any:
-        with _translated():
-            async with self._pool.acquire() as connection:
-                return await connection.fetchval(query, *args)
+        return await self._ask(asyncpg.Connection.fetchval, query, args)
+
+    async def _ask(self, method: Callable[..., Awaitable[Any]], query: str, args: tuple[Any, ...]) -> Any:
+        try:
+            connection = await self._pool.take()
+            try:
+                return await method(connection, query, *args)
+            finally:
+                self._pool.give_back(connection)
+        except _NOT_NOW as error:
+            raise Unavailable(1) from error
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Queries]:
         """All or nothing: rolled back if the block raises."""
-        with _translated():
-            async with self._pool.acquire() as connection, connection.transaction():
-                yield connection
+        try:
+            connection = await self._pool.take()
+            try:
+                async with connection.transaction():
+                    yield connection
+            finally:
+                self._pool.give_back(connection)
+        except _NOT_NOW as error:
+            raise Unavailable(1) from error
 
-    def idle(self) -> int:
-        return int(self._pool.get_idle_size())
+    @property
+    def open_connections(self) -> int:
+        return self._pool.open
 
-    def size(self) -> int:
-        return int(self._pool.get_size())
+    @property
+    def idle_connections(self) -> int:
+        return self._pool.idle
 
     async def close(self) -> None:
-        """Wait for what runs, 5 s at the most, then close every connection."""
-        try:
-            await asyncio.wait_for(self._pool.close(), 5)
-        except TimeoutError:
-            self._pool.terminate()
+        await self._pool.close()
 
 
-async def open_database(url: str, *, size: int, timeout: float) -> Database:
-    """A pool of at most `size` connections, each opened when it's first needed; `timeout` in seconds.
+def open_database(url: str, *, size: int, timeout: float) -> Database:
+    """At most `size` connections to `url`, made as they're needed; `timeout` in seconds for each statement."""
 
-    Nothing is asked of the server yet. Raises OperatorError if `url` can't be read.
-    """
-
-    async def keep_as_it_is(_: asyncpg.Connection) -> None:
-        # asyncpg's reset between two uses is a round trip. Nothing here leaves a trace on a connection: no
-        # session setting, no temporary table, no open cursor.
-        return None
-
-    with _operator(url):
-        return Database(
-            await asyncpg.create_pool(
-                url,
-                min_size=0,
-                max_size=size,
-                timeout=timeout,
-                command_timeout=timeout,
-                reset=keep_as_it_is,
-                server_settings={
-                    "application_name": "frontdesk",
-                    "statement_timeout": str(int(timeout * 1000)),
-                    "idle_in_transaction_session_timeout": str(int(timeout * 2000)),
-                    # Every statement is short; compiling one costs more than running it.
-                    "jit": "off",
-                },
-            )
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(
+            url,
+            timeout=timeout,
+            command_timeout=timeout,
+            server_settings={
+                "application_name": "frontdesk",
+                "statement_timeout": str(int(timeout * 1000)),
+                "idle_in_transaction_session_timeout": str(int(timeout * 2000)),
+                # Every statement is short; compiling one costs more than running it.
+                "jit": "off",
+            },
         )
+
+    return Database(Pool(connect, size=size, timeout=timeout))
 
 
 async def check(url: str, *, wait: float = 0.0) -> None:
@@ -153,11 +149,13 @@ def _operator(url: str) -> Iterator[None]:
         ) from error
     except asyncpg.InvalidCatalogNameError as error:
         raise OperatorError(
-            f"PostgreSQL at {where} has no database {name!r}", f"Make it: createdb {name}; then frontdesk migrate."
+            f"PostgreSQL at {where} has no database {name!r}",
+            f"Make it: createdb {name}; then frontdesk migrate.",
         ) from error
     except (ValueError, asyncpg.InterfaceError) as error:
         raise OperatorError(
-            "FRONTDESK_DATABASE_URL can't be read", "It looks like postgresql://user:password@host:5432/database."
+            "FRONTDESK_DATABASE_URL can't be read",
+            "It looks like postgresql://user:password@host:5432/database.",
         ) from error
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         raise _Unreachable(
@@ -171,11 +169,3 @@ def _port(url: str) -> int:
         return urlsplit(url).port or 5432
     except ValueError:
         return 5432
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except _NOT_NOW as error:
-        raise Unavailable(1) from error

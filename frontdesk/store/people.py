@@ -88,7 +88,8 @@ async def find_words(
     """What the vocabulary knows of `words`, of words that begin so, and of words with such `remainders`.
 
     `remainders`: pairs of a mistyped word's place and a remainder of it. Bounded: 32 words a remainder, 600
-    in all; for a beginning, the first 500 words in order, and those of the 1,000 commonest that begin so.
+    in all; for a beginning, the first 400 words in order; if it's shorter than three letters, also those of the 1,000
+    commonest words that begin so.
     """
     rows = await db.fetch(
         """
@@ -101,12 +102,12 @@ async def find_words(
                 SELECT word, people
                   FROM ((SELECT word, people FROM people_words
                           WHERE word >= b.word COLLATE "C" AND word < (b.word || '~') COLLATE "C"
-                          ORDER BY word LIMIT 500)
+                          ORDER BY word LIMIT 400)
                         UNION
                         SELECT word, people
                           FROM (SELECT word, people FROM people_words
                                  ORDER BY people DESC, word LIMIT 1000) common
-                         WHERE starts_with(word, b.word)) beginning
+                         WHERE length(b.word) < 3 AND starts_with(word, b.word)) beginning
                  ORDER BY people DESC, word LIMIT $6) w
         UNION ALL
         (SELECT 2, t.n, w.word, w.people

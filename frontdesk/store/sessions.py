@@ -16,16 +16,24 @@ async def insert(
     address: str | None,
     user_agent: str,
     keep: int,
-) -> datetime:
-    """A new session of `lifetime` seconds; when it ends. Only the newest `keep` of an account are kept."""
-    row = await db.fetchval(
+    password_hash: str | None,
+) -> datetime | None:
+    """A new session of `lifetime` seconds; when it ends. Only the newest `keep` of an account are kept.
+
+    None, and no session: the account is gone, disabled or has another hash than `password_hash`. The lock makes
+    this and whoever changes the account take turns.
+    """
+    expires_at: datetime | None = await db.fetchval(
         """
         WITH surplus AS (
             DELETE FROM sessions
              WHERE id IN (SELECT id FROM sessions WHERE account_id = $1 ORDER BY created_at DESC OFFSET $6 - 1)
         )
         INSERT INTO sessions (account_id, token_hash, expires_at, address, user_agent)
-        VALUES ($1, $2, now() + make_interval(secs => $3), $4::text::inet, $5)
+        SELECT id, $2, now() + make_interval(secs => $3), $4::text::inet, $5
+          FROM accounts
+         WHERE id = $1 AND disabled_at IS NULL AND ($7::text IS NULL OR password_hash = $7)
+           FOR SHARE
         RETURNING expires_at
         """,
         account_id,
@@ -34,9 +42,9 @@ async def insert(
         address,
         user_agent,
         keep,
+        password_hash,
     )
-    assert isinstance(row, datetime)
-    return row
+    return expires_at
 
 
 async def find_visit(db: Queries, token_hash: bytes, *, idle: int) -> tuple[Visit, bool] | None:
@@ -134,4 +142,6 @@ async def delete_expired(db: Queries, *, limit: int) -> int:
 
 async def count(db: Queries) -> int:
     """About how many sessions there are, from the planner's own figures: free at any size."""
-    return max(0, int(await db.fetchval("SELECT reltuples::bigint FROM pg_class WHERE oid = 'sessions'::regclass")))
+    return max(
+        0, int(await db.fetchval("SELECT reltuples::bigint FROM pg_class WHERE oid = 'sessions'::regclass"))
+    )

@@ -1,0 +1,119 @@
+"""A load client that is cheap enough to share a core with the database: HTTP/1.1, keep-alive, one buffer."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+Request = tuple[bytes, str]
+
+
+@dataclass
+class Result:
+    """What a load found: seconds of each answer by status, and what got none."""
+
+    seconds: float = 0.0
+    answers: dict[int, list[float]] = field(default_factory=dict)
+    failures: int = 0
+
+    def count(self, status: int | None = None) -> int:
+        return sum(len(times) for code, times in self.answers.items() if status in (None, code))
+
+    def rate(self, status: int | None = None) -> float:
+        """Answers a second."""
+        return self.count(status) / self.seconds
+
+    def percentile(self, percent: float, status: int | None = None) -> float:
+        """Seconds within which `percent` of the answers came."""
+        times = sorted(t for code, all_of in self.answers.items() if status in (None, code) for t in all_of)
+        return times[min(len(times) - 1, math.ceil(len(times) * percent / 100) - 1)] if times else math.nan
+
+
+def request(method: str, path: str, *, token: str = "", body: bytes = b"") -> bytes:
+    """A request as it goes over the wire."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", "User-Agent: frontdesk-bench"]
+    if token:
+        lines.append(f"Authorization: Bearer {token}")
+    if body:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+async def load(
+    port: int, requests: Iterable[Callable[[], bytes]], *, seconds: float, pause: float = 0.0
+) -> Result:
+    """Each of `requests` on a connection of its own, again and again for `seconds`, `pause` seconds apart."""
+    result = Result()
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for make in requests:
+            group.create_task(_client(port, make, began + seconds, pause, result))
+    result.seconds = time.perf_counter() - began
+    return result
+
+
+async def _client(port: int, make: Callable[[], bytes], until: float, pause: float, result: Result) -> None:
+    loop = asyncio.get_running_loop()
+    connection: _Connection | None = None
+    while time.perf_counter() < until:
+        began = time.perf_counter()
+        try:
+            if connection is None:
+                _, connection = await loop.create_connection(_Connection, "127.0.0.1", port)
+            status = await connection.ask(make())
+            if connection.closed:
+                connection = None
+        except (OSError, EOFError):
+            result.failures += 1
+            connection = None
+            await asyncio.sleep(0.01)
+            continue
+        now = time.perf_counter()
+        result.answers.setdefault(status, []).append(now - began)
+        if pause:
+            await asyncio.sleep(pause)
+    if connection is not None:
+        connection.close()
+
+
+class _Connection(asyncio.Protocol):
+    """One request at a time; knows of HTTP just where an answer ends."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._data = b""
+        self._answer: asyncio.Future[int] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    async def ask(self, request: bytes) -> int:
+        if self.closed:
+            raise EOFError
+        self._data = b""
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._answer
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        head, found, body = self._data.partition(b"\r\n\r\n")
+        if not found or self._answer is None or self._answer.done():
+            return
+        lower = head.lower()
+        at = lower.find(b"content-length:")
+        length = int(lower[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+        if len(body) >= length:
+            if b"connection: close" in lower:
+                self.close()
+            self._answer.set_result(int(head[9:12]))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(EOFError())
+
+    def close(self) -> None:
+        self.closed = True
+        self._transport.close()
