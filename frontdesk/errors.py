@@ -17,9 +17,10 @@ FrontdeskError
 ├── RecentLoginRequired     a session too old for what can't be undone
 ├── CrossOrigin             a write that another site's page sent
 ├── NotFound
-├── Throttled               too many attempts; wait
-├── Busy                    no time left for the hash; wait
-├── Unavailable             the database doesn't answer
+├── RetryLater              not now; with the seconds to wait
+│   ├── Throttled           too many attempts
+│   ├── Busy                no time left for the hash
+│   └── Unavailable         the database doesn't answer
 ├── HashRefused             a stored hash of another system that isn't accepted
 └── OperatorError           a person at the command line can mend it; `advice` says how
     └── InvalidSettings
