@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
@@ -28,6 +30,8 @@ _NOT_NOW = (
     asyncpg.OperatorInterventionError,
     asyncpg.TransactionRollbackError,
     asyncpg.PostgresSystemError,
+    # Of several hosts in the URL, none is the primary just now.
+    asyncpg.TargetServerAttributeNotMatched,
 )
 
 
@@ -121,7 +125,7 @@ async def check(url: str, *, wait: float = 0.0) -> None:
     until = asyncio.get_running_loop().time() + wait
     while True:
         try:
-            with _operator(url):
+            with explained(url):
                 connection = await asyncpg.connect(url, timeout=5)
                 await connection.close()
                 return
@@ -136,36 +140,108 @@ class _Unreachable(OperatorError):
 
 
 @contextlib.contextmanager
-def _operator(url: str) -> Iterator[None]:
-    parts = urlsplit(url)
-    where = f"{parts.hostname or 'localhost'}:{_port(url)}"
-    name = parts.path.lstrip("/")
+def explained(url: str) -> Iterator[None]:
+    """Raise OperatorError, in place of what connecting to `url` raises: what is wrong and what to do about it."""
     try:
         yield
-    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
-        raise OperatorError(
-            f"PostgreSQL at {where} refuses the user {parts.username!r}",
-            "Check user and password in FRONTDESK_DATABASE_URL, and the server's pg_hba.conf.",
-        ) from error
-    except asyncpg.InvalidCatalogNameError as error:
-        raise OperatorError(
-            f"PostgreSQL at {where} has no database {name!r}",
-            f"Make it: createdb {name}; then frontdesk migrate.",
-        ) from error
-    except (ValueError, asyncpg.InterfaceError) as error:
-        raise OperatorError(
-            "FRONTDESK_DATABASE_URL can't be read",
-            "It looks like postgresql://user:password@host:5432/database.",
-        ) from error
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        raise _Unreachable(
-            f"PostgreSQL at {where} doesn't answer",
-            "Check that it runs, and host and port in FRONTDESK_DATABASE_URL.",
-        ) from error
+    except (
+        OSError,
+        ValueError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+    ) as error:
+        raise _explain(error, url) from error
 
 
-def _port(url: str) -> int:
+def _explain(error: Exception, url: str) -> OperatorError:
     try:
-        return urlsplit(url).port or 5432
+        parts = urlsplit(url)
     except ValueError:
-        return 5432
+        return _unreadable("")
+    server = f"PostgreSQL at {_where(url)}"
+    match error:
+        case asyncpg.InvalidPasswordError():
+            return OperatorError(
+                f"{server} refuses the password of {parts.username or 'this user'}",
+                "Check user and password in FRONTDESK_DATABASE_URL.",
+            )
+        case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InsufficientPrivilegeError():
+            return OperatorError(
+                f"{server} doesn't let {parts.username or 'this user'} in: {_first_line(error)}",
+                "Check the user in FRONTDESK_DATABASE_URL, and the server's pg_hba.conf.",
+            )
+        case asyncpg.InvalidCatalogNameError():
+            name = parts.path.lstrip("/")
+            return OperatorError(
+                f"{server} has no database {name}", f"Make it: createdb {name}; then frontdesk migrate."
+            )
+        case asyncpg.PostgresConnectionError() | asyncpg.OperatorInterventionError():
+            return _Unreachable(f"{server} isn't ready: {_first_line(error)}", "Try again when it is.")
+        case asyncpg.InsufficientResourcesError():
+            return _Unreachable(
+                f"{server} is full: {_first_line(error)}",
+                "Raise its max_connections, or lower FRONTDESK_DATABASE_POOL.",
+            )
+        case asyncpg.PostgresError():
+            return OperatorError(
+                f"{server} refuses the connection: {_first_line(error)}",
+                "Check what follows the ? in FRONTDESK_DATABASE_URL.",
+            )
+        case asyncpg.TargetServerAttributeNotMatched():
+            return _Unreachable(
+                f"none of {_where(url)} is what target_session_attrs in FRONTDESK_DATABASE_URL asks for",
+                "Check that one of them is the primary.",
+            )
+        case ssl.SSLCertVerificationError():
+            return OperatorError(
+                f"{server} shows a certificate that isn't trusted: {error.verify_message}",
+                "Name who signed it with sslrootcert=FILE in FRONTDESK_DATABASE_URL, and the host as it is in it.",
+            )
+        case ssl.SSLError():
+            return OperatorError(
+                f"{server} and we agree on no TLS: {error.reason}", "Check its certificate and ours."
+            )
+        case ConnectionError() if "SSL" in str(error):
+            return OperatorError(
+                f"{server} has no TLS, and sslmode in FRONTDESK_DATABASE_URL asks for it",
+                "Turn it on there (ssl = on), or take sslmode out of the URL.",
+            )
+        case FileNotFoundError() if error.filename:
+            return OperatorError(
+                f"the file {error.filename} that FRONTDESK_DATABASE_URL names isn't there", "Check its path."
+            )
+        case socket.gaierror():
+            return _Unreachable(
+                f"there's no host {_where(url)}: {error.strerror}",
+                "Check the host in FRONTDESK_DATABASE_URL.",
+            )
+        case OSError():
+            return _Unreachable(
+                f"{server} doesn't answer", "Check that it runs, and host and port in FRONTDESK_DATABASE_URL."
+            )
+        case asyncpg.InternalClientError():
+            return OperatorError(
+                f"what answers at {_where(url)} isn't PostgreSQL", "Check the port in FRONTDESK_DATABASE_URL."
+            )
+        case _:
+            # asyncpg says which of the options after the ? it doesn't understand; of the rest, nothing is repeated.
+            said = _first_line(error)
+            return _unreadable(f": {said}" if "ssl" in said else "")
+
+
+def _unreadable(why: str) -> OperatorError:
+    return OperatorError(
+        f"FRONTDESK_DATABASE_URL can't be read{why}",
+        "It looks like postgresql://user:password@host:5432/database.",
+    )
+
+
+def _where(url: str) -> str:
+    parts = urlsplit(url)
+    # After the last @, so that nothing of a password is in it.
+    return parts.netloc.rpartition("@")[2] or parse_qs(parts.query).get("host", ["localhost"])[0]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0].rstrip(".")

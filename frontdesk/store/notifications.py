@@ -27,7 +27,9 @@ async def listen_for_ended(url: str, heard: Callable[[UUID | None], None]) -> No
     have been missed. A lost connection is made anew, again and again."""
     while True:
         try:
-            connection = await asyncpg.connect(url, timeout=5, server_settings={"application_name": "frontdesk-listen"})
+            connection = await asyncpg.connect(
+                url, timeout=5, server_settings={"application_name": "frontdesk-listen"}
+            )
             try:
                 await connection.add_listener(_CHANNEL, lambda *args: heard(UUID(str(args[3]))))
                 heard(None)

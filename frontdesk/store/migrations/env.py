@@ -20,9 +20,9 @@ def upgrade(connection: Connection) -> None:
         known = {script.revision for script in context.script.walk_revisions()}
         if before is None or before in known:
             with context.begin_transaction():
-                # A migration waits for a lock this long and then gives up, rather than make every request
-                # queue behind it.
-                connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+                # Every request for a table queues behind a migration that waits for it, and is given up after
+                # FRONTDESK_DATABASE_TIMEOUT, so the migration gives up before; schema.py tries again.
+                connection.execute(text("SET LOCAL lock_timeout = '2s'"))
                 context.run_migrations()
         config.attributes["before"] = before
         config.attributes["after"] = context.get_context().get_current_revision()
