@@ -72,8 +72,7 @@ def build(service: Service, role: str = "all", metrics: Metrics | None = None) -
 
 
 async def serve(settings: Settings, role: str, sock: socket.socket) -> None:
-    """Answer requests on `sock` until SIGTERM or SIGINT. Raises OperatorError if the database can't be used."""
-    await connection.check(settings.database_url, wait=settings.database_wait)
+    """Answer requests on `sock` until SIGTERM or SIGINT."""
     metrics = Metrics()
     async with open_service(settings, metrics) as service:
         beside = [

@@ -2,9 +2,14 @@
 
 import contextlib
 import os
+import shlex
+import shutil
+import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import click
@@ -13,7 +18,14 @@ import uvloop
 
 from frontdesk import __version__, logs
 from frontdesk import settings as settings_module
-from frontdesk.errors import FieldRefused, FrontdeskError, InvalidFields, InvalidSettings, OperatorError
+from frontdesk.errors import (
+    FieldRefused,
+    FrontdeskError,
+    InvalidFields,
+    InvalidSettings,
+    NotFound,
+    OperatorError,
+)
 from frontdesk.settings import Settings
 
 
@@ -33,12 +45,12 @@ class Commands(click.Group):
             sys.exit(0)
 
 
+_DATA = Path(".frontdesk")
+
 _data = click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".frontdesk"),
-    show_default=True,
-    help="Folder of `frontdesk up`; used where FRONTDESK_DATABASE_URL isn't set.",
+    help=f"Folder of `frontdesk up`; {_DATA} where FRONTDESK_DATABASE_URL isn't set.",
 )
 
 
@@ -49,11 +61,18 @@ def main() -> None:
 
 
 @main.command()
-@_data
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=_DATA,
+    show_default=True,
+    help="Folder that keeps the data.",
+)
 def up(data: Path) -> None:
     """Start Frontdesk and a PostgreSQL of its own on this machine."""
     from frontdesk import local
 
+    _end_by_sigterm()
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith("FRONTDESK_DATABASE_URL")
     }
@@ -61,10 +80,12 @@ def up(data: Path) -> None:
     environ.setdefault("FRONTDESK_LOG_LEVEL", "warning")
     environ.setdefault("FRONTDESK_DRAIN_DELAY", "0")
     settings = settings_module.load(environ)
+    # Before PostgreSQL starts, which takes longer than finding the port taken.
+    sock = _listen(settings)
     with local.postgres(data) as url:
         settings = msgspec.structs.replace(settings, database_url=url)
         _migrate(settings)
-        _serve(settings, "all", welcome=True)
+        _serve(settings, "all", sock, _welcome(data))
 
 
 @main.command()
@@ -77,12 +98,16 @@ def up(data: Path) -> None:
 )
 def serve(role: str) -> None:
     """Answer requests. Settings come from FRONTDESK_* variables."""
-    _serve(_settings_with_database(), role)
+    _end_by_sigterm()
+    settings = _settings_with_database()
+    sock = _listen(settings)
+    _serve(settings, role, sock, f"frontdesk {__version__} answers as {role} on {{url}}")
 
 
 @main.command()
 def migrate() -> None:
     """Bring the database's schema to this version. Safe to run twice, also at once."""
+    _end_by_sigterm()
     before, after = _migrate(_settings_with_database())
     if before == after:
         click.echo(f"The schema is at {after}: nothing to do.")
@@ -93,7 +118,12 @@ def migrate() -> None:
 @main.command()
 def settings() -> None:
     """Every setting, its value and its meaning; secrets hidden."""
-    found = settings_module.load(os.environ)
+    wrong: InvalidSettings | None = None
+    try:
+        found = settings_module.load(os.environ)
+    except InvalidSettings as error:
+        # Whoever has a name or a value wrong needs this list the most.
+        found, wrong = Settings(), error
     for setting in settings_module.describe():
         value = getattr(found, setting.field)
         shown = ",".join(value) if isinstance(value, tuple) else str(value)
@@ -101,6 +131,8 @@ def settings() -> None:
             shown = "(hidden)"
         click.echo(f"{setting.variable}={shown}")
         click.echo(click.style(f"    {setting.meaning}", dim=True))
+    if wrong:
+        _fail(f"{wrong}; these are the defaults")
 
 
 @main.group()
@@ -116,7 +148,7 @@ def admin() -> None:
     "--password-stdin", is_flag=True, help="Read the password from standard input, not from the keyboard."
 )
 @_data
-def admin_create(email: str, username: str, name: str, password_stdin: bool, data: Path) -> None:
+def admin_create(email: str, username: str, name: str, password_stdin: bool, data: Path | None) -> None:
     """Make an administrator."""
     from frontdesk.accounts.register import register
     from frontdesk.model import Client
@@ -144,12 +176,13 @@ def admin_create(email: str, username: str, name: str, password_stdin: bool, dat
 @admin.command("disable")
 @click.argument("username")
 @_data
-def admin_disable(username: str, data: Path) -> None:
+def admin_disable(username: str, data: Path | None) -> None:
     """Shut an account out: its sessions end, search forgets it, its data stays."""
     from frontdesk.accounts import moderation
 
     async def disable(service: Any) -> None:
-        account = await moderation.disable(service, username)
+        with _somebody(username):
+            account = await moderation.disable(service, username)
         click.echo(f"{account.username} is disabled. `frontdesk admin enable {account.username}` undoes it.")
 
     _with_service(disable, data)
@@ -158,12 +191,13 @@ def admin_disable(username: str, data: Path) -> None:
 @admin.command("enable")
 @click.argument("username")
 @_data
-def admin_enable(username: str, data: Path) -> None:
+def admin_enable(username: str, data: Path | None) -> None:
     """Let a disabled account in again."""
     from frontdesk.accounts import moderation
 
     async def enable(service: Any) -> None:
-        account = await moderation.enable(service, username)
+        with _somebody(username):
+            account = await moderation.enable(service, username)
         click.echo(f"{account.username} is enabled.")
 
     _with_service(enable, data)
@@ -185,23 +219,47 @@ def doctor() -> None:
         sys.exit(1)
 
 
-def _serve(settings: Settings, role: str, *, welcome: bool = False) -> None:
-    from frontdesk import app
+def _listen(settings: Settings) -> socket.socket:
     from frontdesk.server import listen
 
-    sock = listen(settings)
+    return listen(settings)
+
+
+def _serve(settings: Settings, role: str, sock: socket.socket, greeting: str) -> None:
+    """Answer requests on `sock`. `greeting` is said before, its {url} being where."""
+    from frontdesk import app
+    from frontdesk.store import connection
+
+    uvloop.run(connection.check(settings.database_url, wait=settings.database_wait))
     logs.configure(settings.log_level)
-    port = sock.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    if welcome:
-        click.echo(
-            f"\n  Frontdesk is at  {click.style(f'http://{host}:{port}', bold=True)}"
-            "\n  The first administrator:  frontdesk admin create   (in another terminal; make admin does it too)"
-            "\n  Ctrl-C stops it.\n"
-        )
-    else:
-        click.echo(f"frontdesk {__version__} answers as {role} on http://{host}:{port}", err=True)
+    # Standard output is the log's.
+    click.echo(greeting.replace("{url}", f"http://{host}:{sock.getsockname()[1]}"), err=True)
     uvloop.run(app.serve(settings, role, sock))
+
+
+def _welcome(data: Path) -> str:
+    # As it was typed here: whoever came by `make run` has no `frontdesk` on the PATH.
+    command = [sys.argv[0], "admin", "create"]
+    if Path(sys.argv[0]).name == sys.argv[0] or shutil.which("frontdesk") == sys.argv[0]:
+        command[0] = "frontdesk"
+    if data != _DATA:
+        command += ["--data", str(data)]
+    return (
+        f"\n  Frontdesk is at          {click.style('{url}', bold=True)}"
+        f"\n  Make an administrator:   {shlex.join(command)}   (here, in another terminal)"
+        "\n  Stop it:                 Ctrl-C\n"
+    )
+
+
+def _end_by_sigterm() -> None:
+    """Let SIGTERM end a command that isn't serving yet, and what it started. Process 1 of a container, which has
+    no default, would ignore it."""
+
+    def end(number: int, _: FrameType | None) -> NoReturn:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def _migrate(settings: Settings) -> tuple[str | None, str]:
@@ -224,12 +282,18 @@ def _settings_with_database() -> Settings:
     return found
 
 
-def _with_service(work: Callable[[Any], Awaitable[None]], data: Path) -> None:
+def _with_service(work: Callable[[Any], Awaitable[None]], data: Path | None) -> None:
     from frontdesk import app
-    from frontdesk.store import connection
+    from frontdesk.store import connection, schema
 
     async def run(settings: Settings) -> None:
         await connection.check(settings.database_url)
+        found = await schema.revision(settings.database_url)
+        if found is None or found < schema.REVISION:
+            raise OperatorError(
+                f"the database's schema is {found or 'not there yet'}, and this needs {schema.REVISION}",
+                "Run `frontdesk migrate` first.",
+            )
         async with app.open_service(settings) as service:
             await work(service)
 
@@ -238,23 +302,36 @@ def _with_service(work: Callable[[Any], Awaitable[None]], data: Path) -> None:
 
 
 @contextlib.contextmanager
-def _database(data: Path) -> Iterator[Settings]:
-    """Settings with the database that is meant: the variable's, a running `up`'s, or that of a stopped one."""
+def _database(data: Path | None) -> Iterator[Settings]:
+    """Settings with the database that is meant: that of the folder that was named, of the variable, or of .frontdesk;
+    a running `up`'s or a stopped one's."""
     from frontdesk import local
 
     found = settings_module.load(os.environ)
-    if found.database_url:
+    if found.database_url and data is None:
         yield found
-    elif url := local.running(data):
+        return
+    data = data or _DATA
+    if url := local.running(data):
         yield msgspec.structs.replace(found, database_url=url)
     elif local.exists(data):
         with local.postgres(data) as url:
-            yield msgspec.structs.replace(found, database_url=url)
+            settings = msgspec.structs.replace(found, database_url=url)
+            _migrate(settings)
+            yield settings
     else:
         raise InvalidSettings(
             f"FRONTDESK_DATABASE_URL isn't set, and there's no `frontdesk up` in {data}",
             "Set the variable, or start `frontdesk up` first.",
         )
+
+
+@contextlib.contextmanager
+def _somebody(username: str) -> Iterator[None]:
+    try:
+        yield
+    except NotFound as error:
+        raise OperatorError(f"nobody has the username {username!r}", "Check how it's spelt.") from error
 
 
 def _in_words(error: FrontdeskError) -> str:

@@ -11,7 +11,7 @@ from frontdesk.store.notifications import announce_ended
 async def disable(service: Service, username: str) -> Account:
     """Shut an account out: no login, no session, nowhere in search. Raises NotFound."""
     async with service.db.transaction() as db:
-        account = await accounts.disable(db, identity.username_key(username))
+        account = await accounts.disable(db, _key(username))
         if account is None:
             raise NotFound
         await sessions.delete_of_account(db, account.id)
@@ -24,9 +24,15 @@ async def disable(service: Service, username: str) -> Account:
 async def enable(service: Service, username: str) -> Account:
     """Let a disabled account in again. Raises NotFound."""
     async with service.db.transaction() as db:
-        account = await accounts.enable(db, identity.username_key(username))
+        account = await accounts.enable(db, _key(username))
         if account is None:
             raise NotFound
         if account.discoverable:
             await search.index_person(db, account.id, account.username, account.name)
     return account
+
+
+def _key(username: str) -> str:
+    if not identity.is_text(username):
+        raise NotFound
+    return identity.username_key(username)
