@@ -3,6 +3,7 @@
 python -m bench.bare URL PORT
 """
 
+import base64
 import hashlib
 import sys
 
@@ -25,7 +26,8 @@ _QUERY = """
 async def account(request: Request) -> JSONResponse:
     token = request.headers["authorization"][7:]
     async with request.app.state.pool.acquire() as connection:
-        row = await connection.fetchrow(_QUERY, hashlib.sha256(token.encode()).digest(), 1_209_600)
+        raw = base64.urlsafe_b64decode(token + "=")
+        row = await connection.fetchrow(_QUERY, hashlib.sha256(raw).digest(), 1_209_600)
     return JSONResponse({"id": str(row[3]), "email": row[4], "username": row[5], "name": row[6]})
 
 

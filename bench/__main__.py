@@ -1,0 +1,166 @@
+"""`make bench`: the table of docs/performance.md, each figure beside its limit in the same run.
+
+python -m bench [--runs N] [--seconds S] [--write]
+"""
+
+import argparse
+import asyncio
+import itertools
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import argon2
+import uvloop
+from rich.progress import Progress
+
+from bench import stack
+from bench.load import Result, load, paced, request
+from bench.report import Figure, table, write_section
+from bench.storm import Storm
+
+_PEOPLE = 1000
+_CONNECTIONS = 64
+_STORM_CLIENTS = 256
+_DEADLINE = 2.0
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="make bench")
+    options.add_argument("--runs", type=int, default=5, help="runs of which the median counts")
+    options.add_argument("--seconds", type=float, default=4.0, help="seconds of each load")
+    options.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="frontdesk-bench-") as folder:
+        Path(folder).chmod(0o755)
+        figures = measure(Path(folder) / "data", chosen.runs, chosen.seconds)
+    text = table(figures)
+    print(text)
+    if chosen.write:
+        machine = f"{len(stack.CORES)} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
+        write_section("Logins and session checks", f"{machine}; medians of {chosen.runs} runs.\n\n{text}")
+
+
+def measure(folder: Path, runs: int, seconds: float) -> list[Figure]:
+    """Every figure, `runs` times in turn, so that a machine whose speed drifts drifts for all of them."""
+    names: dict[str, Figure] = {}
+    with stack.database(folder) as url, Progress() as progress:
+        tokens = uvloop.run(stack.fill(url, people=_PEOPLE))
+        task = progress.add_task("measuring", total=runs)
+        for _ in range(runs):
+            for figure in one_run(url, tokens, seconds):
+                names.setdefault(figure.name, figure).values.extend(figure.values)
+            progress.advance(task)
+    return list(names.values())
+
+
+def one_run(url: str, tokens: list[str], seconds: float) -> list[Figure]:
+    hashes = bare_hashes(seconds)
+    with stack.bare(url) as bare:
+        limit = uvloop.run(load(bare.port, _askers("/account", tokens), seconds=seconds)).rate(200)
+    with stack.frontdesk(url, FRONTDESK_HASH_THREADS="1") as server:
+        idle = server.resident_mib()
+        checks = uvloop.run(load(server.port, _askers("/api/v1/account", tokens), seconds=seconds)).rate(200)
+        verified = uvloop.run(load(server.port, _askers("/api/v1/verify", tokens), seconds=seconds)).rate(204)
+        logins = uvloop.run(load(server.port, _logins(8), seconds=seconds)).rate(201)
+        quiet_check = uvloop.run(_probe(server.port, "/api/v1/account", tokens, seconds))
+        quiet_search = uvloop.run(_probe(server.port, "/api/v1/people?q=user+17", tokens, seconds))
+        with Storm(server.port, _STORM_CLIENTS, pause=0.0):
+            time.sleep(1.0)
+            stormy_check = uvloop.run(_probe(server.port, "/api/v1/account", tokens, seconds))
+            stormy_search = uvloop.run(_probe(server.port, "/api/v1/people?q=user+17", tokens, seconds))
+            in_storm = server.resident_mib()
+        time.sleep(_DEADLINE)
+        overload = uvloop.run(paced(server.port, _login_of, rate=10 * logins, seconds=3 * seconds))
+    errors = sum(r.failures + r.count() - r.count(200) for r in (stormy_check, stormy_search))
+    answered = overload.count(201) / overload.seconds
+    refused = overload.percentile(99, 503)
+    latest = overload.percentile(100, 201)
+    return [
+        Figure("start to ready", "s", [server.seconds_to_ready], "≤ 1.5", lambda v: v <= 1.5),
+        Figure("resident memory, idle", "MiB", [idle], "≤ 75", lambda v: v <= 75),
+        Figure("bare argon2 loop", "hashes/s", [hashes]),
+        Figure("logins", "/s", [logins]),
+        Figure("logins ÷ bare argon2", "", [logins / hashes], "≥ 0.92", lambda v: v >= 0.92),
+        Figure("bare session check", "/s", [limit]),
+        Figure("session checks (GET /account)", "/s", [checks]),
+        Figure("session checks ÷ bare", "", [checks / limit], "≥ 0.9", lambda v: v >= 0.9),
+        Figure("GET /verify", "/s", [verified]),
+        Figure("GET /verify ÷ bare", "", [verified / limit], "≥ 1.5", lambda v: v >= 1.5),
+        Figure("session check p99, quiet", "ms", [quiet_check.percentile(99) * 1000]),
+        Figure("session check p99, 256 clients logging in", "ms", [stormy_check.percentile(99) * 1000]),
+        Figure(
+            "session check p99 in the storm ÷ quiet",
+            "",
+            [stormy_check.percentile(99) / quiet_check.percentile(99)],
+            "≤ 2",
+            lambda v: v <= 2,
+        ),
+        Figure("search p99, quiet", "ms", [quiet_search.percentile(99) * 1000]),
+        Figure(
+            "search p99 in the storm ÷ quiet",
+            "",
+            [stormy_search.percentile(99) / quiet_search.percentile(99)],
+            "≤ 2",
+            lambda v: v <= 2,
+        ),
+        Figure("errors of checks and searches in the storm", "", [errors], "0", lambda v: v == 0),
+        Figure("memory in the storm − idle", "MiB", [in_storm - idle], "≤ 51 (1 × 19 + 32)", lambda v: v <= 51),
+        Figure("10 × overload: logins answered ÷ capacity", "", [answered / logins], "≥ 0.9", lambda v: v >= 0.9),
+        Figure("10 × overload: 503 within (p99)", "ms", [refused * 1000], "≤ 50", lambda v: v <= 50),
+        Figure("10 × overload: latest 201", "s", [latest], "≤ 2.1", lambda v: v <= _DEADLINE + 0.1),
+        Figure(
+            "10 × overload: neither 201 nor 503",
+            "",
+            [overload.failures + overload.count() - overload.count(201) - overload.count(503)],
+            "0",
+            lambda v: v == 0,
+        ),
+    ]
+
+
+def bare_hashes(seconds: float) -> float:
+    """Verifications a second of argon2-cffi in a loop on the servers' core."""
+    here = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {stack.SERVER_CORE})
+    hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
+    stored = hasher.hash(stack.PASSWORD)
+    began = time.perf_counter()
+    count = 0
+    while time.perf_counter() - began < seconds:
+        hasher.verify(stored, stack.PASSWORD)
+        count += 1
+    rate = count / (time.perf_counter() - began)
+    os.sched_setaffinity(0, here)
+    return rate
+
+
+async def _probe(port: int, path: str, tokens: list[str], seconds: float) -> Result:
+    """Four clients that ask 20 times a second each: enough to notice, too little to be a load."""
+    return await load(port, _askers(path, tokens, clients=4), seconds=max(seconds, 5.0), pause=0.05)
+
+
+def _askers(path: str, tokens: list[str], clients: int = _CONNECTIONS) -> list[Callable[[], bytes]]:
+    def asker(number: int) -> Callable[[], bytes]:
+        mine = itertools.cycle([request("GET", path, token=token) for token in tokens[number::clients]])
+        return lambda: next(mine)
+
+    return [asker(number) for number in range(clients)]
+
+
+def _logins(clients: int) -> list[Callable[[], bytes]]:
+    return [lambda number=number: _login_of(number) for number in range(clients)]  # type: ignore[misc]
+
+
+def _login_of(number: int) -> bytes:
+    body = b'{"login":"u%d","password":"%s"}' % (number % _PEOPLE, stack.PASSWORD.encode())
+    return request("POST", "/api/v1/sessions", body=body)
+
+
+if __name__ == "__main__":
+    main()
