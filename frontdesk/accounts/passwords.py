@@ -75,7 +75,7 @@ def check_password(password: str, *, email: str, username: str, name: str, min_l
 
 def fold(password: str) -> str:
     """The form in which a password is looked up among the common ones: NFKC, without regard to case."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", password).casefold())
+    return unicodedata.normalize("NFKC", password).casefold()
 
 
 def hash_prefix(folded: str) -> bytes:

@@ -12,7 +12,6 @@ from frontdesk.accounts.passwords import (
     MAX_LENGTH,
     check_password,
     common_password_count,
-    fold,
     is_common,
     normalise_password,
 )
@@ -78,6 +77,7 @@ def test_256_code_points_are_accepted_and_one_more_is_not() -> None:
 def test_a_megabyte_is_refused_without_being_normalised() -> None:
     marks = "a" + "\u0301\u0323" * 500_000
     assert refusal(marks) == "password_too_long"
+    assert refusal("\0" * 1_000_000) == "password_too_long"
     assert normalise_password(marks) is marks
 
 
@@ -118,6 +118,8 @@ def test_a_password_of_the_list_is_common_in_any_case_and_width(password: str) -
         "DragonDragonDragon",
         "123456789012345",
         "098765432109876",
+        "890178909012",
+        "xqvxvqqxvvqxqvx",
         "abcdefghijklmnop",
         "qwertyuiopasdfghjkl",
         "qwertzuiop123456",
@@ -258,8 +260,3 @@ def test_composed_and_decomposed_are_one_password(password: str) -> None:
 def test_no_password_may_hold_its_owners_username(username: str, rest: str) -> None:
     with pytest.raises(PasswordRefused):
         chosen(f"{rest} {username.upper()} {rest}", min_length=8, username=username)
-
-
-@given(st.text(max_size=60))
-def test_folding_twice_is_folding_once(text: str) -> None:
-    assert fold(fold(text)) == fold(text)
