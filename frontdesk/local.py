@@ -25,7 +25,6 @@ _USER = "frontdesk-postgres"
 _DATABASE = "postgres"
 # Where `frontdesk admin` finds a running one.
 _URL_FILE = "url"
-_PORT = "5432"
 _LOG = "postgres.log"
 # A folder that holds anything else isn't taken, as that would close it to those whom it belongs to.
 _OURS = {"postgres", "postgres.new", "run", _LOG, _URL_FILE}
@@ -34,7 +33,7 @@ _SOCKET_FOLDER_MAX = 107 - len("/.s.PGSQL.5432")
 
 _SETTINGS = {
     "listen_addresses": "",
-    "port": _PORT,
+    "port": "5432",
     "max_connections": "60",
     "shared_buffers": "128MB",
     # One server without replicas or archive: no WAL that only those would read.
@@ -54,12 +53,14 @@ def postgres(data: Path, **settings: str) -> Iterator[str]:
     data = data.absolute()
     with _taken(data), _socket_folder(data) as sockets:
         try:
-            server = _start(binaries, data, sockets, {**_SETTINGS, **settings})
+            settings = {**_SETTINGS, **settings}
+            server = _start(binaries, data, sockets, settings)
         except OSError as error:
             raise _unusable(data, error) from error
         try:
-            _wait(binaries, server, sockets, data / _LOG)
-            url = f"postgresql://postgres@/{_DATABASE}?host={quote(str(sockets), safe='')}&port={_PORT}"
+            port = settings["port"]
+            _wait(binaries, server, sockets, port, data / _LOG)
+            url = f"postgresql://postgres@/{_DATABASE}?host={quote(str(sockets), safe='')}&port={port}"
             with _anew(data / _URL_FILE) as file:
                 file.write(url)
             yield url
@@ -336,9 +337,9 @@ def _runs_on(pid: int, cluster: Path) -> bool:
     return os.fsencode(cluster) in command
 
 
-def _wait(binaries: Path, server: "subprocess.Popen[bytes]", sockets: Path, log: Path) -> None:
+def _wait(binaries: Path, server: "subprocess.Popen[bytes]", sockets: Path, port: str, log: Path) -> None:
     until = time.monotonic() + 60
-    ready = [str(binaries / "pg_isready"), "-q", "-h", str(sockets), "-p", _PORT]
+    ready = [str(binaries / "pg_isready"), "-q", "-h", str(sockets), "-p", port]
     while subprocess.run(ready, env=_environ(), check=False, cwd="/").returncode:
         if server.poll() is not None or time.monotonic() > until:
             said = log.read_text(encoding="utf-8", errors="replace").splitlines()

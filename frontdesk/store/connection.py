@@ -207,9 +207,10 @@ def _explain(error: Exception, url: str) -> OperatorError:
                 f"{server} has no TLS, and sslmode in FRONTDESK_DATABASE_URL asks for it",
                 "Turn it on there (ssl = on), or take sslmode out of the URL.",
             )
-        case FileNotFoundError() if error.filename:
+        case FileNotFoundError() if "ssl" in parts.query:
             return OperatorError(
-                f"the file {error.filename} that FRONTDESK_DATABASE_URL names isn't there", "Check its path."
+                "a certificate that FRONTDESK_DATABASE_URL names isn't there",
+                "Check the paths behind sslrootcert, sslcert and sslkey.",
             )
         case socket.gaierror():
             return _Unreachable(
@@ -227,7 +228,7 @@ def _explain(error: Exception, url: str) -> OperatorError:
         case _:
             # asyncpg says which of the options after the ? it doesn't understand; of the rest, nothing is repeated.
             said = _first_line(error)
-            return _unreadable(f": {said}" if "ssl" in said else "")
+            return _unreadable(f": {said}" if "ssl" in said or "certificate" in said else "")
 
 
 def _unreadable(why: str) -> OperatorError:
