@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from frontdesk import logs
-from frontdesk.errors import FrontdeskError, Unavailable
+from frontdesk.errors import Busy, FrontdeskError, Unavailable
 from frontdesk.metrics import Metrics
 from frontdesk.model import Client
 from frontdesk.settings import Network
@@ -98,6 +98,8 @@ class Border:
                     "the database doesn't answer",
                     extra={"fields": {"request_id": request_id, "reason": type(error.__cause__).__name__}},
                 )
+            if isinstance(error, Busy):
+                state["busy"] = True
             if status:
                 raise
             await self._show(Request(scope, receive), error)(scope, receive, note)

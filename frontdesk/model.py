@@ -62,7 +62,11 @@ class People(Struct, frozen=True, kw_only=True):
 
 
 class Client(Struct, frozen=True, kw_only=True):
-    """Where a request comes from: the address that trusted proxies vouch for, and the browser's own word."""
+    """Where a request comes from: the address that trusted proxies vouch for, and the browser's own word.
+
+    `browser`: what a cookie has told this browser apart by since its first login; pages only.
+    """
 
     address: str | None
     user_agent: str
+    browser: str | None = None

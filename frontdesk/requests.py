@@ -1,9 +1,12 @@
 """What pages and API both ask of a request: who sends it, from where, and its body."""
 
 import asyncio
+import re
+import secrets
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -15,6 +18,10 @@ from frontdesk.model import Client, Login
 # it over plain http, where `frontdesk up` runs.
 _SECURE_COOKIE = "__Host-session"
 _PLAIN_COOKIE = "session"
+_SECURE_BROWSER = "__Host-browser"
+_PLAIN_BROWSER = "browser"
+_BROWSER = re.compile(r"[A-Za-z0-9_-]{22}")
+_BROWSER_SECONDS = 400 * 86_400
 
 
 def service_of(request: Request) -> Service:
@@ -27,6 +34,18 @@ def client_of(request: Request) -> Client:
     """The address that trusted proxies vouch for (border.py works it out once), and the User-Agent."""
     client: Client = request.scope["state"]["client"]
     return client
+
+
+def client_with_browser(request: Request) -> Client:
+    """The same, with what tells this browser apart; set_session_cookie keeps that there for the next login.
+
+    A browser that its owner has used before has a budget of attempts of its own (OWASP, device cookies).
+    """
+    state = state_of(request)
+    if "browser" not in state:
+        found = request.cookies.get(_SECURE_BROWSER if is_secure(request) else _PLAIN_BROWSER, "")
+        state["browser"] = found if _BROWSER.fullmatch(found) else secrets.token_urlsafe(16)
+    return msgspec.structs.replace(client_of(request), browser=state["browser"])
 
 
 def is_secure(request: Request) -> bool:
@@ -53,6 +72,17 @@ def set_session_cookie(request: Request, response: Response, login: Login) -> No
         httponly=True,
         samesite="lax",
     )
+    browser = state_of(request).get("browser")
+    if browser is not None:
+        response.set_cookie(
+            _SECURE_BROWSER if secure else _PLAIN_BROWSER,
+            browser,
+            max_age=_BROWSER_SECONDS,
+            path="/",
+            secure=secure,
+            httponly=True,
+            samesite="lax",
+        )
 
 
 def clear_session_cookie(request: Request, response: Response) -> None:

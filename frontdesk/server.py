@@ -1,6 +1,7 @@
 """Listening, and stopping without losing a request."""
 
 import asyncio
+import contextlib
 import gc
 import socket
 from types import FrameType
@@ -17,6 +18,8 @@ from frontdesk.settings import Settings
 
 _HEAD_MAX = 32_768
 _HEADERS_MAX = 100
+_LINGER = 0.5
+_BUSY_PAUSE = 0.03
 
 
 class Protocol(HttpToolsProtocol):
@@ -70,9 +73,25 @@ class Protocol(HttpToolsProtocol):
         # Anyone may ask for another protocol; that's no news for the log.
         return
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.scope["state"].get("busy") and not self.transport.is_closing():
+            # Whoever is told 503 and asks again at once would, a few hundred together, keep the event loop
+            # busy with saying no. Nobody who waits as Retry-After asks them to will notice.
+            self.flow.pause_reading()
+            self.loop.call_later(_BUSY_PAUSE, self.flow.resume_reading)
+
     def timeout_keep_alive_handler(self) -> None:
         self._head_timer.cancel()
         super().timeout_keep_alive_handler()
+
+    def shutdown(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            # Idle, as far as we know. But a request may be on its way, above all on a connection that was made
+            # a moment ago, and to close now would lose it.
+            self.loop.call_later(_LINGER, super().shutdown)
+        else:
+            super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
         if self._too_large:
@@ -141,8 +160,8 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._app.state.draining:
-            self.force_exit = self.should_exit
-            self.should_exit = True
+            # Asked twice, whoever asks is in a hurry.
+            self.force_exit = self.should_exit = True
             return
         # Load balancers see /readyz and turn away while requests that are on their way are still answered.
         self._app.state.draining = True
@@ -150,6 +169,32 @@ class Server(uvicorn.Server):
 
     def _stop(self) -> None:
         self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Closing the listener would reset those whom the kernel has let in and we haven't yet.
+        late = [asyncio.create_task(self._take(sock)) for sock in _accept_all(sockets or [])]
+        await super().shutdown(sockets)
+        for task in [*late, *self.server_state.tasks] if self.force_exit else late:
+            task.cancel()
+
+    async def _take(self, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        make: Any = self.config.http_protocol_class
+        _, protocol = await loop.connect_accepted_socket(
+            lambda: make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state),
+            sock,
+        )
+        protocol.shutdown()
+
+
+def _accept_all(sockets: list[socket.socket]) -> list[socket.socket]:
+    accepted = []
+    for sock in sockets:
+        with contextlib.suppress(OSError):
+            while True:
+                accepted.append(sock.accept()[0])
+                accepted[-1].setblocking(False)
+    return accepted
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -166,8 +211,10 @@ def listen(settings: Settings) -> socket.socket:
         sock.listen(2048)
         sock.setblocking(False)
         return sock
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        # UnicodeError: a name that has an empty part, or one of over 63 characters.
+        reason = error.strerror if isinstance(error, OSError) else "no such name can exist"
         raise OperatorError(
-            f"can't listen on {where}: {error.strerror or error}",
+            f"can't listen on {where}: {reason}",
             "Stop what uses this address, or choose another with FRONTDESK_HOST and FRONTDESK_PORT.",
         ) from error

@@ -30,9 +30,15 @@ def network(address: str | None) -> str:
     return str(ip)
 
 
-def place(client: Client) -> bytes:
-    """Where a login comes from, as known_places keeps it: a digest, so that the table tells no addresses."""
-    return hashlib.sha256(b"network:" + network(client.address).encode()).digest()[:16]
+def places(client: Client) -> list[bytes]:
+    """Where a login comes from, as known_places keeps it: its network and, if it's one, its browser.
+
+    Digests, so that the table tells neither addresses nor cookies.
+    """
+    found = [b"network:" + network(client.address).encode()]
+    if client.browser is not None:
+        found.append(b"browser:" + client.browser.encode("utf-8", "replace"))
+    return [hashlib.sha256(place).digest()[:16] for place in found]
 
 
 def login_subjects(client: Client, account: str, known: bytes | None) -> tuple[str, str]:

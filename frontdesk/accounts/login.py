@@ -22,8 +22,8 @@ async def log_in(service: Service, *, login: str, password: str, client: Client)
     # quadratic time for a long row of combining marks: a body's worth of them would stop this process.
     possible = len(login) <= _LOGIN_MAX and identity.is_text(login)
     key = (identity.email_key if by_email else identity.username_key)(login) if possible else ""
-    here = attempts.place(client)
-    found = await store.find_credentials(service.db, key, by_email=by_email, places=[here])
+    here = attempts.places(client)
+    found = await store.find_credentials(service.db, key, by_email=by_email, places=here)
     # One account has two names, and they must not have a budget each.
     subjects = attempts.login_subjects(
         client, str(found.account.id) if found else key, found.known if found else None
@@ -48,9 +48,9 @@ async def log_in(service: Service, *, login: str, password: str, client: Client)
             # Another login of the same moment has renewed the hash; it can't need that twice.
             return await log_in(service, login=login, password=password, client=client)
         raise WrongCredentials from error
-    await attempts_store.refund(service.db, [subjects[0]])
-    await attempts_store.forget(service.db, subjects[1])
-    await attempts_store.remember_place(service.db, account.id, here)
+    await attempts_store.settle(service.db, refunded=subjects[0], forgotten=subjects[1])
+    if found.fresh < len(here):
+        await attempts_store.remember_places(service.db, account.id, here)
     if verdict.renewed_hash_needed:
         renewed = await service.hasher.hash(password, deadline=service.settings.hash_deadline)
         await store.replace_password_hash(service.db, account.id, old=found.password_hash, new=renewed)

@@ -76,7 +76,7 @@ async def change_password(
     stored = await store.fetch_password_hash(service.db, account.id)
     if stored is None:
         raise Unauthenticated
-    subjects = attempts.login_subjects(client, str(account.id), attempts.place(client))
+    subjects = attempts.login_subjects(client, str(account.id), attempts.places(client)[0])
     await attempts.charge_login(service, subjects)
     deadline = service.settings.hash_deadline
     try:

@@ -13,11 +13,16 @@ COLUMNS = "id, email, username, name, language, discoverable, administrator, cre
 
 
 class Credentials(NamedTuple):
-    """What a login is checked against. `known`: the account logged in from one of the places before."""
+    """What a login is checked against.
+
+    `known`: one of the places that were asked for, if the account logged in from there before; `fresh`: how many of
+    them it logged in from today.
+    """
 
     account: Account
     password_hash: str
     known: bytes | None
+    fresh: int
 
 
 async def insert(
@@ -58,13 +63,15 @@ async def insert(
 async def find_credentials(
     db: Queries, key: str, *, by_email: bool, places: list[bytes]
 ) -> Credentials | None:
-    """The account that a login names, with its hash and the first of `places` that it knows."""
+    """The account that a login names, with its hash and which of `places` it knows."""
     row = await db.fetchrow(
         f"""
-        SELECT {COLUMNS}, password_hash,
-               (SELECT place FROM known_places k
-                 WHERE k.account_id = a.id AND k.place = ANY ($2) LIMIT 1) AS known
+        SELECT {COLUMNS}, password_hash, known, fresh
           FROM accounts a
+         CROSS JOIN LATERAL (
+                SELECT (array_agg(place ORDER BY place))[1] AS known,
+                       count(*) FILTER (WHERE last_login > now() - interval '1 day') AS fresh
+                  FROM known_places WHERE account_id = a.id AND place = ANY ($2)) places
          WHERE {"email_key" if by_email else "username_key"} = $1 AND disabled_at IS NULL
         """,
         key,
@@ -73,8 +80,8 @@ async def find_credentials(
     if row is None:
         return None
     values = dict(row)
-    password_hash, known = values.pop("password_hash"), values.pop("known")
-    return Credentials(Account(**values), password_hash, known)
+    rest = values.pop("password_hash"), values.pop("known"), values.pop("fresh")
+    return Credentials(Account(**values), *rest)
 
 
 async def fetch_password_hash(db: Queries, account_id: UUID) -> str | None:

@@ -60,9 +60,17 @@ async def refund(db: Queries, subjects: list[str]) -> None:
     )
 
 
-async def forget(db: Queries, subject: str) -> None:
-    """Start a budget anew: its owner has shown who they are."""
-    await db.execute("DELETE FROM attempts WHERE subject = $1", subject)
+async def settle(db: Queries, *, refunded: str, forgotten: str) -> None:
+    """After a success: one budget gets its attempt back, the other starts anew, as its owner is known now."""
+    await db.execute(
+        """
+        WITH forgotten AS (DELETE FROM attempts WHERE subject = $2)
+        UPDATE attempts SET failures = greatest(0, failures - 1), blocked_until = clock_timestamp()
+         WHERE subject = $1
+        """,
+        refunded,
+        forgotten,
+    )
 
 
 async def delete_old(db: Queries, *, limit: int) -> int:
@@ -84,8 +92,8 @@ async def delete_old(db: Queries, *, limit: int) -> int:
     )
 
 
-async def remember_place(db: Queries, account_id: UUID, place: bytes) -> None:
-    """Note that an account logged in from here, at most once a day; the 20 latest places are kept.
+async def remember_places(db: Queries, account_id: UUID, places: list[bytes]) -> None:
+    """Note that an account logged in from here, at most once a day; its 20 latest places are kept.
 
     An account that was deleted in this moment has nothing to remember.
     """
@@ -93,15 +101,16 @@ async def remember_place(db: Queries, account_id: UUID, place: bytes) -> None:
         """
         WITH noted AS (
             INSERT INTO known_places AS k (account_id, place)
-            SELECT id, $2 FROM accounts WHERE id = $1 FOR KEY SHARE
+            SELECT id, place FROM accounts CROSS JOIN unnest($2::bytea[]) AS p (place)
+             WHERE id = $1 ORDER BY place FOR KEY SHARE OF accounts
             ON CONFLICT (account_id, place) DO UPDATE SET last_login = now()
              WHERE k.last_login < now() - interval '1 day'
             RETURNING 1
         )
         DELETE FROM known_places
          WHERE EXISTS (SELECT FROM noted) AND account_id = $1 AND place IN (
-            SELECT place FROM known_places WHERE account_id = $1 ORDER BY last_login DESC OFFSET 19)
+            SELECT place FROM known_places WHERE account_id = $1 ORDER BY last_login DESC OFFSET 20 - cardinality($2))
         """,
         account_id,
-        place,
+        places,
     )

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from frontdesk.accounts import login as accounts
 from frontdesk.accounts import sessions
 from frontdesk.errors import FieldError, InvalidFields, NotFound
-from frontdesk.requests import clear_session_cookie, client_of, service_of, set_session_cookie
+from frontdesk.requests import clear_session_cookie, client_with_browser, service_of, set_session_cookie
 from frontdesk.web.errors import CORRECTABLE, show_form_again
 from frontdesk.web.forms import read_form
 from frontdesk.web.pages import local_path, redirect, render
@@ -30,7 +30,10 @@ async def log_in(request: Request) -> Response:
         if empty:
             raise InvalidFields(*empty)
         login = await accounts.log_in(
-            service_of(request), login=form["login"], password=form["password"], client=client_of(request)
+            service_of(request),
+            login=form["login"],
+            password=form["password"],
+            client=client_with_browser(request),
         )
     except CORRECTABLE as error:
         return show_form_again(request, "login.html", error, login=form["login"], next=target)

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from frontdesk.accounts import register as accounts
 from frontdesk.accounts import sessions
-from frontdesk.requests import client_of, service_of, set_session_cookie
+from frontdesk.requests import client_with_browser, service_of, set_session_cookie
 from frontdesk.web.errors import CORRECTABLE, show_form_again
 from frontdesk.web.forms import read_form
 from frontdesk.web.pages import language_for, local_path, redirect, render
@@ -31,7 +31,7 @@ async def show_form(request: Request) -> Response:
 async def register(request: Request) -> Response:
     """A new account, logged in at once: its owner has just typed the password."""
     form = await read_form(request, "email", "username", "name", "password", "next")
-    service, client = service_of(request), client_of(request)
+    service, client = service_of(request), client_with_browser(request)
     target = local_path(form["next"])
     try:
         account = await accounts.register(
