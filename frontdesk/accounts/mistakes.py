@@ -8,7 +8,7 @@ lookup can meet a stranger; every word found is measured before it counts.
 """
 
 from itertools import combinations
-from string import ascii_lowercase, digits
+from string import ascii_lowercase
 from zlib import crc32
 
 # One mistake in words of this many letters, two in those of that many; none in shorter ones.
@@ -16,7 +16,6 @@ ONE = 4
 TWO = 8
 # Mistakes later in a word than this are still found: what follows is only measured, not looked up.
 _LOOKED_AT = 9
-_LETTERS = ascii_lowercase + digits
 
 
 def allowed(word: str) -> int:
@@ -50,19 +49,29 @@ def mistakes_between(typed: str, word: str) -> int | None:
     return found if found <= most else None
 
 
-def one_away(word: str) -> list[str]:
-    """Every word that is one mistake from `word`, for those that are in no vocabulary."""
+def one_away(word: str, *, least: int = ONE) -> list[str]:
+    """Every word, of `least` letters or more, that is one mistake from `word`; for those in no vocabulary.
+
+    Digits stay: another number is another person's username, not this one mistyped.
+    """
     found: set[str] = set()
     for n in range(len(word) + 1):
         left, right = word[:n], word[n:]
-        found.update(left + c + right for c in _LETTERS)
-        if right:
+        if right[:1].isdecimal() and left[-1:].isdecimal():
+            continue
+        found.update(left + c + right for c in ascii_lowercase)
+        if right and not right[0].isdecimal():
             found.add(left + right[1:])
-            found.update(left + c + right[1:] for c in _LETTERS)
-        if len(right) > 1:
-            found.add(left + right[1] + right[0] + right[2:])
+            found.update(left + c + right[1:] for c in ascii_lowercase)
+            if right[1:2] and not right[1].isdecimal():
+                found.add(left + right[1] + right[0] + right[2:])
     found.discard(word)
-    return sorted(w for w in found if len(w) >= ONE and (min(len(w), len(word)) > ONE or w[0] == word[0]))
+    return sorted(w for w in found if len(w) >= least and (min(len(w), len(word)) > ONE or w[0] == word[0]))
+
+
+def is_one_away(typed: str, word: str) -> bool:
+    """Whether there is exactly one mistake between two words of any length."""
+    return abs(len(typed) - len(word)) <= 1 and _distance(typed, word, 1) == 1
 
 
 def _distance(a: str, b: str, most: int) -> int:

@@ -15,7 +15,7 @@ names that don't sound as they are spelled.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 
@@ -72,24 +72,15 @@ def keys_of(username: str, name: str) -> tuple[str, ...]:
     In: the username and the display name as they are shown. Out: the strings that the module's docstring
     describes, each at most KEY_MAX + 1 characters. Any text is accepted.
     """
-    keys: dict[str, None] = {}
     split = _split(name)
     forms = _forms(split)
-    _add(keys, _username_keys(username, forms))
-    for form in forms:
-        _add(keys, ["b" + " ".join(form)])
-    for form in forms:
-        _add(keys, ("c" + " ".join(order) for order in _orders(form)))
-    for word in split:
-        if _HAS_HAN(word):
-            _add(keys, ("c" + word[n:] for n in range(1, min(len(word), 6))))
-    if len(split) == 1 and _HANGUL(split[0]):
-        _add(keys, ["c" + split[0][_korean_surname(split[0]) :]])
-    _add(keys, ("d" + initials for initials in _initials(split, forms)))
-    if any(_UNVOWELLED(word) for word in split):
-        bare = tuple(consonants(_romanise(word)) for word in split)
-        _add(keys, ("e" + " ".join(order) for order in (bare, *_orders(bare))))
-    return tuple(keys)[:KEYS_MAX]
+    keys = [*_username_keys(username, forms)]
+    keys += ["b" + " ".join(form) for form in forms]
+    keys += ["c" + " ".join(order) for form in forms for order in _orders(form)]
+    if not name.isascii():
+        keys += _script_keys(split, forms)
+    whole = (key if len(key) <= KEY_MAX else key[: KEY_MAX + 1].rstrip() for key in keys)
+    return tuple(dict.fromkeys(whole))[:KEYS_MAX]
 
 
 def vocabulary_of(name: str) -> frozenset[str]:
@@ -286,6 +277,19 @@ def shorten(word: str) -> str:
     return word.replace("ou", "o").replace("oo", "o").replace("uu", "u")
 
 
+def _script_keys(split: list[str], forms: tuple[Words, ...]) -> Iterator[str]:
+    """What only some scripts have: names without spaces, initials of characters, words without vowels."""
+    for word in split:
+        if _HAS_HAN(word):
+            yield from ("c" + word[n:] for n in range(1, min(len(word), 6)))
+    if len(split) == 1 and _HANGUL(split[0]) and len(split[0]) > 1:
+        yield "c" + split[0][_korean_surname(split[0]) :]
+    yield from ("d" + initials for initials in _initials(split, forms))
+    if any(_UNVOWELLED(word) for word in split):
+        bare = tuple(consonants(_romanise(word)) for word in split)
+        yield from ("e" + " ".join(order) for order in (bare, *_orders(bare)) if any(order))
+
+
 def _initials(split: list[str], forms: tuple[Words, ...]) -> Iterator[str]:
     characters = "".join(word for word in split if _HAS_HAN(word))
     if not 2 <= len(characters) <= 4 or _HAS_KANA(characters) or _japanese(tuple(split)):
@@ -298,6 +302,9 @@ def _orders(words: Words) -> Iterator[Words]:
     """The words in other orders, so that every ordered pair of them begins one."""
     count = len(words)
     if count < 2:
+        return
+    if count == 2:
+        yield words[1], words[0]
         return
     if count <= 4:
         pairs = [(i, j) for i in range(count) for j in range(count) if i != j]
@@ -326,11 +333,8 @@ def _username_keys(username: str, forms: tuple[Words, ...]) -> Iterator[str]:
 
 def literal_of(text: str) -> str:
     """A username as it's typed, but for case and width."""
-    folded = unicodedata.normalize("NFKC", text.strip()).casefold()
+    text = text.strip()
+    if text.isascii() and text.isprintable():
+        return text.lower()[: KEY_MAX // 2]
+    folded = unicodedata.normalize("NFKC", text).casefold()
     return "".join(c for c in folded if c.isprintable())[: KEY_MAX // 2]
-
-
-def _add(keys: dict[str, None], more: Iterable[str]) -> None:
-    for key in more:
-        if len(key) > 1:
-            keys.setdefault(key[: KEY_MAX + 1].rstrip())

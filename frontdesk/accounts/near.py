@@ -5,8 +5,9 @@ the words that names are made of, with about how many people have each.
 """
 
 from frontdesk.accounts import names, plan
-from frontdesk.accounts.mistakes import mistakes_between, one_away, typed_remainders
+from frontdesk.accounts.mistakes import ONE, is_one_away, mistakes_between, one_away, typed_remainders
 from frontdesk.accounts.plan import Plan, Range
+from frontdesk.accounts.readings import family_names
 from frontdesk.store import people as store
 from frontdesk.store.connection import Queries
 
@@ -14,23 +15,23 @@ from frontdesk.store.connection import Queries
 _COMPLETIONS = 16
 _CORRECTIONS = 12
 _CORRECTIONS_EACH = 6
+# Names in one word that are looked up for one that may be mistyped.
+_PROBES = 700
+# Samples of a word up to which it's worth looking through those who have it: about a thousand people.
+_RARE = 64
 
 
 async def ranges_near(db: Queries, asked: Plan) -> tuple[Range, ...]:
     """Ranges for what `asked` may mean besides what it says, in their order. At most RANGES_MAX."""
     typed = asked.latin[:4]
     looked_for = [word for word in typed if 3 <= len(word) <= 24 and word.isascii() and word.isalpha()]
-    usernames = (
-        ["a" + name for name in one_away(typed[0])]
-        if len(typed) == 1 and typed[0].isascii() and 3 <= len(typed[0]) <= 20
-        else []
-    )
+    probes = _probes(typed[0]) if len(typed) == 1 and typed[0].isascii() else []
     found = await store.find_words(
         db,
         words=list(typed),
         beginnings=list(typed) if len(typed) == 2 else [],
         remainders=[(n, rest) for n, word in enumerate(looked_for) for rest in typed_remainders(word)],
-        usernames=usernames,
+        probes=probes,
         completions=_COMPLETIONS + 1,
     )
     ranges = []
@@ -43,10 +44,30 @@ async def ranges_near(db: Queries, asked: Plan) -> tuple[Range, ...]:
         for n, word in enumerate(looked_for)
     }
     ranges += _corrected(typed, corrections)
-    ranges += [Range(plan.CLOSE, 150, key, key + "\x01") for key in found.usernames]
+    ranges += [Range(plan.CLOSE, 150, key, key + "\x01") for key in found.probed]
     if any(map(names.is_han, asked.words)) and len("".join(asked.words)) > 1:
         ranges += _homophones(asked)
     return tuple(sorted(set(ranges), key=lambda range_: range_.order))[: plan.RANGES_MAX]
+
+
+def _probes(word: str) -> list[str]:
+    """Keys that `word` may be a mistake for, of names that no vocabulary has.
+
+    Usernames; and names that are written in one word, of which the vocabulary has the two halves.
+    """
+    if not 3 <= len(word) <= 20:
+        return []
+    keys: list[str] = []
+    if word.isalpha() and len(word) > ONE:
+        # The longest first: of shan and sha, shantianfagn rather begins with shan.
+        for family in sorted(family_names(word[0]), key=len, reverse=True):
+            given = word.removeprefix(family)
+            if given != word and 2 <= len(given) <= 12:
+                keys += [f"b{family} {other}" for other in one_away(given, least=2)]
+            for length in range(len(family) - 1, len(family) + 2):
+                if len(word) - length >= 2 and is_one_away(word[:length], family):
+                    keys.append(f"b{family} {word[length:]}")
+    return ["a" + name for name in one_away(word)] + keys[:_PROBES]
 
 
 def _both_begin(typed: tuple[str, ...], completions: dict[int, list[str]]) -> list[Range]:
@@ -65,19 +86,16 @@ def _both_begin(typed: tuple[str, ...], completions: dict[int, list[str]]) -> li
 
 
 def _scattered(asked: Plan, people: dict[str, int]) -> list[Range]:
-    """The rarest word, wherever it stands; the reader of the range checks the others."""
-
-    def commonness(word: str) -> tuple[int, int]:
-        # A word of no name may be a part of a username, and rare; but not if it's only a letter or two.
-        return people.get(word, 0 if len(word) > 3 else 1 << 30), -len(word)
-
-    rarest = min(asked.words, key=commonness)
-    if rarest.isascii() and len(rarest) < 2:
-        return []
-    return [
-        Range(plan.SCATTERED, n, kind + rarest, plan.begins(0, 0, kind + rarest).high, scattered=True)
-        for n, kind in enumerate("abc")
-    ]
+    """One or two of the rarest words wherever they stand; who reads the range checks the others."""
+    rarest = sorted(dict.fromkeys(asked.words), key=lambda word: (people.get(word, 0), -len(word)))
+    starts = []
+    if len(rarest) > 2:
+        # Every ordered pair of a name's words begins one of its keys.
+        starts += [f"{kind}{rarest[0]} {rarest[1]}" for kind in "bc"]
+    # A word of no name may be part of a username, and rare; but not if it's only a letter or two.
+    if people.get(rarest[0], 0) <= _RARE and (rarest[0] in people or len(rarest[0]) > 2):
+        starts += [kind + rarest[0] for kind in "abc"]
+    return [plan.begins(plan.SCATTERED, n, start)._replace(scattered=True) for n, start in enumerate(starts)]
 
 
 def _corrections(typed: str, near: dict[str, int], people: int) -> list[tuple[int, int, str]]:

@@ -5,7 +5,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-Table = Literal["compound", "surnames", "given", "korean", "japanese-surnames", "japanese-given", "arabic"]
+Table = Literal[
+    "compound", "surnames", "given", "korean", "japanese-surnames", "japanese-given", "arabic", "family"
+]
 
 
 def readings(table: Table, name: str) -> tuple[str, ...]:
@@ -16,6 +18,12 @@ def readings(table: Table, name: str) -> tuple[str, ...]:
 def is_compound_surname(name: str) -> bool:
     """Whether it's a Chinese surname of two characters."""
     return name in _tables()["compound"]
+
+
+@cache
+def family_names(letter: str) -> tuple[str, ...]:
+    """Chinese and Korean family names in Latin letters that begin with `letter`, nearly everybody's."""
+    return tuple(name for name in _tables()["family"] if name[0] == letter)
 
 
 @cache

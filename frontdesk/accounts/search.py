@@ -23,7 +23,7 @@ LIMIT_MAX = 100
 # How often a list of ranges is read on for one page, when most of what a range holds was shown before.
 _ROUNDS = 3
 # How many people are looked at in search of the second word.
-_SCATTERED_MAX = 100
+_SCATTERED_MAX = 60
 _FIRST = UUID(int=0)
 
 
@@ -164,6 +164,11 @@ class _Page:
         )
 
     def _has_all_words(self, username: str, name: str) -> bool:
+        if username.isascii() and name.isascii():
+            # Nearly all who are looked through fail here, for a fraction of the cost.
+            plain = f"{username} {name}".lower().replace("'", "")
+            if not all(word in plain for word in self._plan.words):
+                return False
         tokens = names.tokens_of(username, name)
         return all(any(token.startswith(word) for token in tokens) for word in self._plan.words)
 

@@ -33,14 +33,13 @@ class Words(NamedTuple):
 
     `people`: words that were asked for, with the number of samples of each; `completions`: for each
     beginning, by its place, the words that begin so, the commonest first; `near`: for each mistyped word, by
-    its place, the words that share a remainder with it; `usernames`: those of the usernames' keys that
-    exist.
+    its place, the words that share a remainder with it; `probed`: those of the keys asked for that exist.
     """
 
     people: dict[str, int]
     completions: dict[int, list[str]]
     near: dict[int, dict[str, int]]
-    usernames: list[str]
+    probed: list[str]
 
 
 async def scan(db: Queries, ranges: Sequence[tuple[str, UUID, str, int]], *, limit: int) -> list[Match]:
@@ -82,14 +81,14 @@ async def find_words(
     words: Sequence[str],
     beginnings: Sequence[str],
     remainders: Sequence[tuple[int, int]],
-    usernames: Sequence[str],
+    probes: Sequence[str],
     completions: int,
 ) -> Words:
     """What the vocabulary knows of `words`, of words that begin so, and of words with such `remainders`.
 
-    `remainders`: pairs of a mistyped word's place and a remainder of it. Bounded: 32 words a remainder, 600
-    in all; for a beginning, the first 400 words in order; if it's shorter than three letters, also those of the 1,000
-    commonest words that begin so.
+    `remainders`: pairs of a mistyped word's place and a remainder of it. `probes`: keys that may exist. Bounded: 24
+    keys, 32 words a remainder, 600 in all; for a beginning, the first 400 words in order, and for one that is
+    shorter than three letters, also those of the 1,000 commonest words that begin so.
     """
     rows = await db.fetch(
         """
@@ -124,7 +123,7 @@ async def find_words(
         beginnings,
         [n for n, _ in remainders],
         [remainder for _, remainder in remainders],
-        usernames,
+        probes,
         completions,
     )
     found = Words({}, {}, {}, [])
@@ -136,7 +135,7 @@ async def find_words(
         elif kind == 2:
             found.near.setdefault(n, {})[word] = people
         else:
-            found.usernames.append(word)
+            found.probed.append(word)
     return found
 
 

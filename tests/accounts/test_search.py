@@ -131,6 +131,9 @@ async def test_people_are_found_the_way_they_are_looked_for(
         ("xiaodogn", "解小东"),
         ("founderr", "Alexander Hamilton"),
         ("汪伟", "王伟"),
+        ("wangwie", "王伟"),
+        ("wagnwei", "王伟"),
+        ("shantianfagn", "单田芳"),
     ],
 )
 async def test_a_typing_mistake_is_forgiven(everybody: asyncpg.Connection, text: str, name: str) -> None:

@@ -1,0 +1,124 @@
+"""Searching while people register, rename, hide and leave."""
+
+import asyncio
+import random
+
+import asyncpg
+import pytest
+
+from frontdesk.accounts.search import index_person, search, unindex_person
+
+_ARRIVE = """
+    INSERT INTO accounts (email, email_key, username, username_key, name, password_hash)
+    VALUES ($1, $1, $1, $1, $2, '') RETURNING id
+"""
+
+
+class Town:
+    """People who come, go and change their names, and what others may see of them at any moment."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        # Who is hidden for sure: entered after the hiding was committed, left before the showing begins.
+        self.hidden: set[str] = set()
+        self.old_names: set[tuple[str, str]] = set()
+        self.changing = True
+
+    async def live(self, number: int, seconds: float) -> None:
+        rng = random.Random(number)
+        db = await asyncpg.connect(self._url)
+        username, name = f"walker{number}", f"Wanda Walker{'abc'[number % 3]}"
+        async with db.transaction():
+            account_id = await db.fetchval(_ARRIVE, username, name)
+            await index_person(db, account_id, username, name)
+        until = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < until:
+            if username in self.hidden:
+                self.hidden.discard(username)
+                async with db.transaction():
+                    await db.execute("UPDATE accounts SET discoverable = true WHERE id = $1", account_id)
+                    await index_person(db, account_id, username, name)
+            elif rng.random() < 0.5:
+                async with db.transaction():
+                    await db.execute("UPDATE accounts SET discoverable = false WHERE id = $1", account_id)
+                    await unindex_person(db, account_id)
+                self.hidden.add(username)
+            else:
+                new = f"Wanda {rng.choice(['Walker', 'Wolkow', 'Wagner', 'Wiesenthal'])}{rng.randrange(1000)}"
+                self.old_names.discard((username, new))
+                async with db.transaction():
+                    await db.execute("UPDATE accounts SET name = $2 WHERE id = $1", account_id, new)
+                    await index_person(db, account_id, username, new)
+                if new != name:
+                    self.old_names.add((username, name))
+                name = new
+            await asyncio.sleep(0)
+        await db.close()
+
+    async def watch(self, text: str) -> int:
+        db = await asyncpg.connect(self._url)
+        looked = 0
+        while self.changing:
+            hidden, old_names = set(self.hidden), set(self.old_names)
+            after = None
+            while True:
+                page = await search(db, text, limit=7, after=after)
+                for person in page.people:
+                    assert person.username not in hidden & self.hidden
+                    assert (person.username, person.name) not in old_names & self.old_names
+                looked += 1
+                after = page.next
+                if after is None:
+                    break
+        await db.close()
+        return looked
+
+
+async def test_nobody_hidden_and_no_former_name_is_shown_meanwhile(database_url: str) -> None:
+    town = Town(database_url)
+    watchers = [asyncio.create_task(town.watch(text)) for text in ("wanda", "w", "walker", "wnda", "wan wal")]
+    await asyncio.gather(*(town.live(number, 3.0) for number in range(8)))
+    town.changing = False
+    assert all(looked > 5 for looked in await asyncio.gather(*watchers))
+
+
+@pytest.fixture
+async def other(database_url: str) -> asyncpg.Connection:
+    return await asyncpg.connect(database_url)
+
+
+async def test_a_word_that_somebody_is_just_adding_is_not_forgotten(
+    db: asyncpg.Connection, other: asyncpg.Connection
+) -> None:
+    first = await _arrive(db, "one", "Zyxomma")
+    registering = other.transaction()
+    await registering.start()
+    await _arrive(other, "two", "Zyxomma")
+    async with db.transaction():
+        await unindex_person(db, first)
+    await registering.commit()
+    assert [person.username for person in (await search(db, "zyxoma", limit=5)).people] == ["two"]
+    await other.close()
+
+
+async def test_somebody_who_adds_a_word_waits_until_it_is_forgotten(
+    db: asyncpg.Connection, other: asyncpg.Connection
+) -> None:
+    first = await _arrive(db, "one", "Zyxomma")
+    leaving = db.transaction()
+    await leaving.start()
+    await unindex_person(db, first)
+    registering = asyncio.create_task(_arrive(other, "two", "Zyxomma"))
+    await asyncio.sleep(0.2)
+    assert not registering.done()
+    await leaving.commit()
+    await registering
+    assert [person.username for person in (await search(db, "zyxoma", limit=5)).people] == ["two"]
+    await other.close()
+
+
+async def _arrive(db: asyncpg.Connection, username: str, name: str) -> object:
+    async with db.transaction():
+        account_id = await db.fetchval(_ARRIVE, username, name)
+        await index_person(db, account_id, username, name)
+    return account_id
