@@ -1,0 +1,305 @@
+"""Search, measured: each class of query at each size, beside the SQL that other account services run.
+
+    python -m bench.search 10_000 100_000 1_000_000 10_000_000 --data /where/there/is/room
+
+Prints the tables of docs/performance.md: time through the API for a single client and under load, rows touched,
+size, registration; and how often the person who was meant is on the first page. With --data the directories are
+kept and used again.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import http.client
+import itertools
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+from uuid import uuid4
+
+import asyncpg
+
+from bench import directory, load, queries
+from bench.people import people
+from frontdesk import local
+from frontdesk.accounts.search import index_person
+
+_LIMIT = 20
+_PASSWORD = "nine wet herons in a row"
+# Every entry of an index and every row of a table that any statement has read.
+_ROWS = """
+    SELECT (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)
+         + (SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_user_tables)
+"""
+_SIZE = """
+    SELECT sum(pg_total_relation_size(oid)) FROM pg_class
+     WHERE relkind = 'r' AND relname IN ('people_keys', 'people_words', 'people_remainders')
+"""
+_LIKE = """
+    SELECT username, name FROM accounts
+     WHERE username LIKE $1 OR lower(name) LIKE $1 ORDER BY username_key LIMIT 20
+"""
+
+
+class Line(NamedTuple):
+    """One class of query: milliseconds, and rows an average query touched."""
+
+    kind: str
+    p50: float
+    p99: float
+    rows: float
+    crowd_p99: float
+    prefix: float
+    infix: float
+
+
+class Quality(NamedTuple):
+    """How many in a hundred were found on the first page, and in the first place; by us and by LIKE '%…%'."""
+
+    kind: str
+    page: float
+    first: float
+    like_page: float
+    like_first: float
+
+
+class Server:
+    """Frontdesk's API on a port of this machine, and somebody who is logged in."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        name = f"bench{uuid4().hex[:12]}"
+        fields = {"email": f"{name}@example.org", "username": name, "name": "Ψ", "password": _PASSWORD}
+        self._ask("POST", "/api/v1/accounts", fields)
+        answer = self._ask("POST", "/api/v1/sessions", {"login": name, "password": _PASSWORD})
+        self.token = str(answer["token"])
+
+    def search(self, text: str) -> tuple[float, list[str]]:
+        """Seconds of one query, and the usernames it found."""
+        began = time.perf_counter()
+        self._connection.request("GET", _path(text), headers={"Authorization": f"Bearer {self.token}"})
+        answer = self._connection.getresponse()
+        body = answer.read()
+        took = time.perf_counter() - began
+        if answer.status != 200:
+            raise RuntimeError(f"{text!r}: {answer.status} {body[:200]!r}")
+        return took, [person["username"] for person in json.loads(body)["people"]]
+
+    def _ask(self, method: str, path: str, body: dict[str, str]) -> dict[str, object]:
+        headers = {"Content-Type": "application/json"}
+        self._connection.request(method, path, json.dumps(body).encode(), headers)
+        answer = self._connection.getresponse()
+        found: dict[str, object] = json.loads(answer.read())
+        if answer.status not in (200, 201):
+            raise RuntimeError(f"{path}: {answer.status} {found}")
+        return found
+
+
+async def measure(url: str, count: int, *, rounds: int, likes: int) -> list[Line]:
+    """Each class at one size."""
+    db = await asyncpg.connect(url, command_timeout=None)
+    drawn = await queries.sample(db, count, 2000)
+    lines = []
+    with serving(url) as server:
+        crowd = await _crowd(server.port, server.token, drawn)
+        for kind in queries.CLASSES:
+            texts = drawn.draw(kind)
+            for _ in range(30):
+                server.search(next(texts)[0])
+            before = await _rows(db)
+            times = sorted(server.search(next(texts)[0])[0] * 1000 for _ in range(rounds))
+            rows = (await _rows(db) - before) / rounds
+            likely = [next(texts)[0] for _ in range(likes)]
+            lines.append(
+                Line(
+                    kind,
+                    times[len(times) // 2],
+                    times[len(times) * 99 // 100],
+                    rows,
+                    crowd[kind],
+                    await _like(db, likely, "{}%"),
+                    await _like(db, likely, "%{}%"),
+                )
+            )
+            print(_row(lines[-1]), flush=True)
+    await db.close()
+    return lines
+
+
+async def quality(url: str, count: int, *, size: int, like: bool) -> list[Quality]:
+    """For `size` people of a directory and each class, whether the person who was meant is found."""
+    db = await asyncpg.connect(url, command_timeout=None)
+    drawn = await queries.sample(db, count, size)
+    found = []
+    with serving(url) as server:
+        for kind in queries.MEANT:
+            page = first = like_page = like_first = 0
+            for text, (username, _) in itertools.islice(drawn.draw(kind), size):
+                usernames = server.search(text)[1]
+                page += username in usernames
+                first += usernames[:1] == [username]
+                if like:
+                    rows = await db.fetch(_LIKE, f"%{text.lower()}%")
+                    usernames = [row["username"] for row in rows]
+                    like_page += username in usernames
+                    like_first += usernames[:1] == [username]
+            found.append(Quality(kind, *(100 * n / size for n in (page, first, like_page, like_first))))
+            print(_row(found[-1]), flush=True)
+    await db.close()
+    return found
+
+
+async def registration(url: str, count: int) -> tuple[float, float]:
+    """Milliseconds that becoming searchable takes in the database: the median and the 99th percentile."""
+    db = await asyncpg.connect(url)
+    times = []
+    for made in (
+        itertools.islice(people(count + 500, seed=2), count, None) if count < 100_000 else people(500, seed=2)
+    ):
+        transaction = db.transaction()
+        await transaction.start()
+        began = time.perf_counter()
+        await index_person(db, uuid4(), made.username, made.name)
+        times.append((time.perf_counter() - began) * 1000)
+        await transaction.rollback()
+    await db.close()
+    times.sort()
+    return times[len(times) // 2], times[len(times) * 99 // 100]
+
+
+async def bytes_a_person(url: str, count: int) -> float:
+    """What the search index takes on disk."""
+    db = await asyncpg.connect(url)
+    size = int(await db.fetchval(_SIZE))
+    await db.close()
+    return size / count
+
+
+@contextlib.contextmanager
+def serving(url: str) -> Iterator[Server]:
+    """`frontdesk serve --role api` on the database at `url`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("FRONTDESK_")}
+    environ |= {"FRONTDESK_DATABASE_URL": url, "FRONTDESK_PORT": str(port)}
+    command = [sys.executable, "-c", "from frontdesk.cli import main; main()", "serve", "--role", "api"]
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        yield Server(port)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextlib.asynccontextmanager
+async def filled(server: str, count: int) -> AsyncIterator[str]:
+    """The URL of a directory of `count` people on the PostgreSQL at `server`, filled if it isn't there yet."""
+    name = f"people_{count}"
+    url = server.replace("/postgres?", f"/{name}?")
+    db = await asyncpg.connect(server)
+    try:
+        if not await db.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+            # Under another name until it's whole, so that an interrupted run isn't taken for a directory.
+            await db.execute(f"DROP DATABASE IF EXISTS {name}_unfinished")
+            await db.execute(f"CREATE DATABASE {name}_unfinished")
+            await directory.fill(server.replace("/postgres?", f"/{name}_unfinished?"), count)
+            await db.execute(f"ALTER DATABASE {name}_unfinished RENAME TO {name}")
+    finally:
+        await db.close()
+    yield url
+
+
+async def _crowd(port: int, token: str, drawn: queries.Sample) -> dict[str, float]:
+    """The 99th percentile of each class, in milliseconds, while 32 clients ask for all of them."""
+    kinds = list(queries.CLASSES)
+
+    def client(kind: str) -> object:
+        texts = drawn.draw(kind)
+        return lambda: load.request("GET", _path(next(texts)[0]), token=token)
+
+    clients = [kinds[n % len(kinds)] for n in range(32)]
+    results = await asyncio.gather(
+        *(load.load(port, [client(kind) for kind in clients if kind == each], seconds=15) for each in kinds)
+    )
+    print(f"32 clients: {sum(result.rate(200) for result in results):.0f} queries/s", flush=True)
+    return {kind: result.percentile(99, 200) * 1000 for kind, result in zip(kinds, results, strict=True)}
+
+
+async def _like(db: asyncpg.Connection, texts: list[str], pattern: str) -> float:
+    """Milliseconds of what other services run, the median."""
+    times = []
+    for text in texts:
+        began = time.perf_counter()
+        await db.fetch(_LIKE, pattern.format(text.lower().replace("\\", "\\\\")))
+        times.append((time.perf_counter() - began) * 1000)
+    await db.execute("SELECT pg_stat_force_next_flush()")
+    return sorted(times)[len(times) // 2] if times else float("nan")
+
+
+async def _rows(db: asyncpg.Connection) -> int:
+    # Sessions report what they read a second late at most.
+    await asyncio.sleep(1.2)
+    return int(await db.fetchval(_ROWS))
+
+
+def _path(text: str) -> str:
+    return f"/api/v1/people?q={quote(text)}&limit={_LIMIT}"
+
+
+def _row(line: Line | Quality) -> str:
+    return (
+        f"| {line[0]} | "
+        + " | ".join(f"{value:,.1f}" if value < 100 else f"{value:,.0f}" for value in line[1:])
+        + " |"
+    )
+
+
+async def _run(server: str, sizes: list[int], *, rounds: int, likes: int, sampled: int) -> None:
+    for count in sizes:
+        async with filled(server, count) as url:
+            print(f"\n## {count:,} people, {await bytes_a_person(url, count):,.0f} bytes each", flush=True)
+            print("registration: {:.1f} ms, 99 of 100 in {:.1f} ms".format(*await registration(url, count)))
+            print("| class | p50 | p99 | rows | p99 of 32 clients | LIKE 'q%' | LIKE '%q%' |")
+            print("|---|---|---|---|---|---|---|")
+            await measure(url, count, rounds=rounds, likes=likes)
+            if sampled:
+                print(
+                    "| class | first page % | first place % | LIKE page % | LIKE place % |\n|---|---|---|---|---|"
+                )
+                await quality(url, count, size=sampled, like=count <= 100_000)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sizes", type=int, nargs="*", default=[10_000, 100_000])
+    parser.add_argument("--data", type=Path, help="a folder to keep the directories in")
+    parser.add_argument("--rounds", type=int, default=500, help="queries of each class")
+    parser.add_argument("--likes", type=int, default=3, help="queries of each class the other way")
+    parser.add_argument("--sampled", type=int, default=0, help="people of the quality table")
+    options = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        data = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server = stack.enter_context(local.postgres(data, **directory.POSTGRES))
+        asyncio.run(
+            _run(server, options.sizes, rounds=options.rounds, likes=options.likes, sampled=options.sampled)
+        )
+
+
+if __name__ == "__main__":
+    main()
