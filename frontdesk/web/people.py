@@ -4,10 +4,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frontdesk.accounts import profile
-from frontdesk.accounts.search import search as find_people
 from frontdesk.errors import FieldError, InvalidCursor, InvalidFields
 from frontdesk.model import People
-from frontdesk.requests import service_of
+from frontdesk.requests import client_of, service_of
 from frontdesk.web.errors import show_form_again
 from frontdesk.web.pages import render
 from frontdesk.web.visitors import require_visitor
@@ -19,7 +18,7 @@ _NOBODY = People(people=(), next=None)
 
 async def search(request: Request) -> Response:
     """Who is found by `q`: a whole page; for htmx only its list, or only what follows `after` in it."""
-    await require_visitor(request)
+    visit = await require_visitor(request)
     text = request.query_params.get("q", "")
     after = request.query_params.get("after")
     # A page that the browser restores from its history asks like htmx, but needs all of it.
@@ -32,7 +31,9 @@ async def search(request: Request) -> Response:
         if len(text) > _TEXT_MAX:
             raise InvalidFields(FieldError("q", "too_long"))
         if text.strip():
-            found = await find_people(service_of(request).db, text, limit=_PAGE, after=after)
+            found = await profile.find_people(
+                service_of(request), visit, client_of(request), text, limit=_PAGE, after=after
+            )
     except InvalidFields as error:
         return show_form_again(request, template, error, q=text[:_TEXT_MAX], found=_NOBODY, after=after)
     return render(request, template, errors={}, problem=None, q=text, found=found, after=after)
