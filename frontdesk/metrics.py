@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -37,7 +37,11 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
-        self.logins = Counter("frontdesk_sessions_started", "Logins that succeeded.", registry=self.registry)
+        self.sessions = Gauge(
+            "frontdesk_sessions",
+            "Sessions, about: PostgreSQL's own estimate, read once a minute.",
+            registry=self.registry,
+        )
 
     def observe_hash(self, waited: float, took: float) -> None:
         """Called by the hasher for each hash; both in seconds."""
@@ -64,7 +68,9 @@ class _Gauges(Collector):
             "Logins and registrations refused for lack of time.",
             hasher.refused_total,
         )
-        yield GaugeMetricFamily("frontdesk_pool_connections", "Connections to PostgreSQL.", db.open_connections)
+        yield GaugeMetricFamily(
+            "frontdesk_pool_connections", "Connections to PostgreSQL.", db.open_connections
+        )
         yield GaugeMetricFamily(
             "frontdesk_pool_idle", "Connections to PostgreSQL that nobody uses.", db.idle_connections
         )

@@ -1,5 +1,6 @@
 """A real PostgreSQL for the whole run, a migrated database of its own for each test."""
 
+import asyncio
 import dataclasses
 import itertools
 import os
@@ -38,8 +39,6 @@ def _no_settings_from_outside() -> None:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a PostgreSQL with an empty migrated database, `blank`, to copy."""
     with local.postgres(tmp_path_factory.mktemp("postgres"), **_CARELESS) as url:
-        import asyncio
-
         asyncio.run(_execute(url, "CREATE DATABASE blank"))
         schema.migrate(_in_database(url, "blank"))
         yield url
@@ -61,6 +60,24 @@ async def empty_database_url(cluster: str) -> AsyncIterator[str]:
     await _execute(cluster, f"CREATE DATABASE {name}")
     yield _in_database(cluster, name)
     await _execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def served_url(cluster: str) -> Iterator[str]:
+    """Like `database_url`, for tests that block: those that start real processes and wait for them."""
+    name = f"test_{next(_numbers)}"
+    asyncio.run(_execute(cluster, f"CREATE DATABASE {name} TEMPLATE blank STRATEGY file_copy"))
+    yield _in_database(cluster, name)
+    asyncio.run(_execute(cluster, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def unmigrated_url(cluster: str) -> Iterator[str]:
+    """Like `served_url`, without a schema."""
+    name = f"test_{next(_numbers)}"
+    asyncio.run(_execute(cluster, f"CREATE DATABASE {name}"))
+    yield _in_database(cluster, name)
+    asyncio.run(_execute(cluster, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture

@@ -262,25 +262,25 @@ def test_admin_without_a_database(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("serve",), ("up",)])
-async def test_port_that_is_taken(arguments: tuple[str, ...], database_url: str, tmp_path: Path) -> None:
+def test_port_that_is_taken(arguments: tuple[str, ...], served_url: str, tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
         data = ("--data", str(tmp_path / "data")) if arguments == ("up",) else ()
-        said = fails((*arguments, *data), FRONTDESK_DATABASE_URL=database_url, FRONTDESK_PORT=str(port))
+        said = fails((*arguments, *data), FRONTDESK_DATABASE_URL=served_url, FRONTDESK_PORT=str(port))
     assert f"can't listen on 127.0.0.1:{port}: Address already in use" in said
     assert "FRONTDESK_PORT" in said
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.77", "a..b", "x" * 200])
-async def test_address_that_is_not_ours(host: str, database_url: str) -> None:
-    said = fails(("serve",), FRONTDESK_DATABASE_URL=database_url, FRONTDESK_HOST=host)
+def test_address_that_is_not_ours(host: str, served_url: str) -> None:
+    said = fails(("serve",), FRONTDESK_DATABASE_URL=served_url, FRONTDESK_HOST=host)
     assert f"can't listen on {host}:0" in said
 
 
-async def test_admin_on_a_database_without_a_schema(empty_database_url: str) -> None:
-    said = fails(COMMANDS[2], FRONTDESK_DATABASE_URL=empty_database_url)
+def test_admin_on_a_database_without_a_schema(unmigrated_url: str) -> None:
+    said = fails(COMMANDS[2], FRONTDESK_DATABASE_URL=unmigrated_url)
     assert "frontdesk migrate" in said
 
 
@@ -336,20 +336,20 @@ async def test_administrator_is_made_disabled_and_enabled(database_url: str, db:
     assert await db.fetchval("SELECT disabled_at IS NULL FROM accounts WHERE username = 'ann'")
 
 
-async def test_administrator_that_can_not_be_made_says_why(database_url: str) -> None:
-    assert make_admin("ann", database_url).returncode == 0
-    done = make_admin("Ann", database_url)
+def test_administrator_that_can_not_be_made_says_why(served_url: str) -> None:
+    assert make_admin("ann", served_url).returncode == 0
+    done = make_admin("Ann", served_url)
     assert done.returncode == 1
     assert "Another account has this" in done.stderr
-    done = make_admin("bea", database_url, password="short")
+    done = make_admin("bea", served_url, password="short")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "frontdesk: password must have 15 characters at least.\n"
 
 
 @pytest.mark.parametrize("username", ["nobody", "a\udcff", "x" * 5000])
 @pytest.mark.parametrize("verb", ["disable", "enable"])
-async def test_somebody_unknown_can_not_be_disabled(verb: str, username: str, database_url: str) -> None:
-    said = fails(("admin", verb, username), FRONTDESK_DATABASE_URL=database_url)
+def test_somebody_unknown_can_not_be_disabled(verb: str, username: str, served_url: str) -> None:
+    said = fails(("admin", verb, username), FRONTDESK_DATABASE_URL=served_url)
     assert "nobody has the username" in said
 
 

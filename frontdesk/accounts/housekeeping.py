@@ -3,26 +3,40 @@
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 
 from frontdesk.accounts.service import Service
 from frontdesk.errors import FrontdeskError
 from frontdesk.store import attempts, sessions
 
 _EVERY = 60.0
+_PAUSE = 10.0
 _STEP = 1000
 
 _log = logging.getLogger(__name__)
 
 
-async def keep_house(service: Service) -> None:
-    """Clean up once a minute, for as long as the process runs."""
+async def keep_house(service: Service, show_sessions: Callable[[int], None]) -> None:
+    """Clean up once a minute, for as long as the process runs; `show_sessions` is told about how many there are."""
     while True:
-        # Replicas that started together must not come together for ever.
-        await asyncio.sleep(_EVERY * random.uniform(0.5, 1.5))  # noqa: S311 - no secret, only spread
         try:
+            await count_sessions(service, show_sessions)
+            # Replicas that started together must not come together for ever.
+            await asyncio.sleep(_EVERY * random.uniform(0.5, 1.5))  # noqa: S311 - no secret, only spread
             await clean_up(service)
         except FrontdeskError as error:
             _log.warning("housekeeping waits: %s", type(error).__name__)
+            await asyncio.sleep(_PAUSE)
+        except Exception:
+            # Whatever it is, it must not end all cleaning until the next restart without a word.
+            _log.exception("housekeeping failed")
+            await asyncio.sleep(_PAUSE)
+
+
+async def count_sessions(service: Service, show: Callable[[int], None]) -> None:
+    """Tell `show` about how many sessions there are. Here and not when metrics are read: /metrics must answer
+    while the database doesn't. Raises Unavailable."""
+    show(await sessions.count(service.db))
 
 
 async def clean_up(service: Service) -> None:
