@@ -76,7 +76,7 @@ async def serve(settings: Settings, role: str, sock: socket.socket) -> None:
     metrics = Metrics()
     async with open_service(settings, metrics) as service:
         beside = [
-            asyncio.create_task(keep_house(service)),
+            asyncio.create_task(keep_house(service, metrics.sessions.set)),
             asyncio.create_task(listen_for_ended(settings.database_url, service.memory.forget)),
         ]
         try:
