@@ -93,6 +93,7 @@ def frontdesk(url: str, **settings: str) -> Iterator[Server]:
         "FRONTDESK_LOGIN_ATTEMPTS": "1000",
         "FRONTDESK_LOGIN_ATTEMPTS_PER_ADDRESS": "1000000",
         "FRONTDESK_REGISTRATIONS_PER_ADDRESS": "1000000",
+        "FRONTDESK_SEARCHES_PER_MINUTE": "1000000",
         "FRONTDESK_DRAIN_DELAY": "0",
         **settings,
     }

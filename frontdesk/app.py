@@ -14,6 +14,7 @@ from frontdesk.accounts.cores import available_cores
 from frontdesk.accounts.hashing import Hasher
 from frontdesk.accounts.housekeeping import keep_house
 from frontdesk.accounts.memory import Memory
+from frontdesk.accounts.meter import Meter
 from frontdesk.accounts.service import Service
 from frontdesk.api import problems
 from frontdesk.api import routes as api
@@ -41,7 +42,13 @@ async def open_service(settings: Settings, metrics: Metrics | None = None) -> As
         observe=metrics.observe_hash if metrics else None,
     )
     try:
-        yield Service(db=db, hasher=hasher, settings=settings, memory=Memory())
+        yield Service(
+            db=db,
+            hasher=hasher,
+            settings=settings,
+            memory=Memory(),
+            searches=Meter(settings.searches_per_minute),
+        )
     finally:
         await hasher.close()
         await db.close()

@@ -108,6 +108,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     registrations_per_address: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Registrations from one address (IPv6: /64) in an hour.")
     ] = 100
+    searches_per_minute: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Searches of one account in a minute on one replica; an address may make ten times as many.",
+        ),
+    ] = 600
     session_lifetime: Annotated[
         int, Meta(ge=60, le=31_536_000, description="Seconds after its login at which a session ends.")
     ] = 2_592_000

@@ -65,6 +65,7 @@ TAKES: dict[str, tuple[list[str], list[str]]] = {
     "LOGIN_ATTEMPTS": (["1", "1000"], ["0", "1001"]),
     "LOGIN_ATTEMPTS_PER_ADDRESS": (["1", "1000000"], ["0", "1000001"]),
     "REGISTRATIONS_PER_ADDRESS": (["1", "1000000"], ["0", "1000001"]),
+    "SEARCHES_PER_MINUTE": (["1", "1000000"], ["0", "1000001"]),
     "SESSION_LIFETIME": (["1209600", "31536000"], ["59", "31536001"]),
     "SESSION_IDLE_TIMEOUT": (["60", "2592000"], ["59", "31536001"]),
     "RECENT_LOGIN": (["10", "86400"], ["9", "86401"]),

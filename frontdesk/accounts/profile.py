@@ -1,4 +1,4 @@
-"""Changing what others, and oneself, see of an account; and leaving."""
+"""What others, and oneself, see of an account: changing it, finding people by it, and leaving."""
 
 from datetime import UTC, datetime
 
@@ -7,7 +7,7 @@ from frontdesk.accounts.fields import Findings
 from frontdesk.accounts.passwords import check_password
 from frontdesk.accounts.service import Service
 from frontdesk.errors import Busy, FieldRefused, NotFound, RecentLoginRequired, Unauthenticated
-from frontdesk.model import Account, Client, Person, Visit
+from frontdesk.model import Account, Client, People, Person, Visit
 from frontdesk.store import accounts as store
 from frontdesk.store import attempts as attempts_store
 from frontdesk.store import sessions as sessions_store
@@ -106,6 +106,15 @@ async def delete(service: Service, visit: Visit) -> None:
     async with sessions.ending(service, visit.account.id) as db:
         await search.unindex_person(db, visit.account.id)
         await store.delete(db, visit.account.id)
+
+
+async def find_people(
+    service: Service, visit: Visit, client: Client, text: str, *, limit: int, after: str | None
+) -> People:
+    """A page of the people that `text` may mean; see search.search. Raises Throttled, InvalidCursor, Unavailable."""
+    service.searches.charge(f"account {visit.account.id}")
+    service.searches.charge(f"address {attempts.network(client.address)}", times=10)
+    return await search.search(service.db, text, limit=limit, after=after)
 
 
 async def find_person(service: Service, visit: Visit, username: str) -> Person:

@@ -4,11 +4,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frontdesk.accounts import profile
-from frontdesk.accounts.search import search
 from frontdesk.api.body import answer
 from frontdesk.api.visit import visit_of
 from frontdesk.errors import FieldError, InvalidFields
-from frontdesk.requests import service_of
+from frontdesk.requests import client_of, service_of
 
 _LIMIT = 20
 _LIMIT_MAX = 50
@@ -16,9 +15,10 @@ _TEXT_MAX = 1000
 
 
 async def find(request: Request) -> Response:
-    await visit_of(request)
+    visit = await visit_of(request)
     text, limit, after = _query(request)
-    return answer(await search(service_of(request).db, text, limit=limit, after=after))
+    service, client = service_of(request), client_of(request)
+    return answer(await profile.find_people(service, visit, client, text, limit=limit, after=after))
 
 
 async def show(request: Request) -> Response:
