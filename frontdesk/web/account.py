@@ -35,14 +35,14 @@ async def save_profile(request: Request) -> Response:
         )
     except CORRECTABLE as error:
         return show_form_again(request, "account.html", error, **_variables(request, visit, typed=form))
-    response = redirect("/account", notice="profile_saved")
+    response = redirect(request, "/account", notice="profile_saved")
     # The account's language, just chosen, must not lose against an older choice of this browser.
     response.delete_cookie(COOKIE, path="/", samesite="lax")
     return response
 
 
 async def find_password_form(request: Request) -> Response:
-    return redirect("/account#change-password")
+    return redirect(request, "/account#change-password")
 
 
 async def change_password(request: Request) -> Response:
@@ -59,7 +59,7 @@ async def change_password(request: Request) -> Response:
         )
     except CORRECTABLE as error:
         return show_form_again(request, "account.html", error, **_variables(request, visit))
-    return redirect("/account", notice="password_changed")
+    return redirect(request, "/account", notice="password_changed")
 
 
 async def confirm_deletion(request: Request) -> Response:
@@ -71,7 +71,7 @@ async def delete(request: Request) -> Response:
     """The account is gone, and everything that belongs to it."""
     await read_form(request)
     await profile.delete(service_of(request), await require_visitor(request))
-    response = redirect("/", notice="account_deleted")
+    response = redirect(request, "/", notice="account_deleted")
     clear_session_cookie(request, response)
     return response
 

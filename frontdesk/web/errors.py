@@ -13,10 +13,9 @@ from frontdesk.requests import clear_session_cookie, state_of
 from frontdesk.web import messages
 from frontdesk.web.pages import language_for, own_path, redirect, render, translate
 
-# class -> status, code. The codes are those of the API and keys of messages.PROBLEMS.
+# class -> status, key of messages.PROBLEMS. The statuses are those of the API; a test compares the two tables.
 SHOWN: dict[type[Exception], tuple[int, str]] = {
     errors.MalformedBody: (400, "malformed_body"),
-    errors.InvalidCursor: (400, "invalid_cursor"),
     errors.BadRequest: (400, "bad_request"),
     errors.Unauthenticated: (401, "unauthenticated"),
     errors.WrongCredentials: (401, "wrong_credentials"),
@@ -30,6 +29,7 @@ SHOWN: dict[type[Exception], tuple[int, str]] = {
     errors.UnsupportedMediaType: (415, "unsupported_media_type"),
     errors.InvalidFields: (422, "invalid_fields"),
     errors.FieldRefused: (422, "invalid_fields"),
+    errors.InvalidCursor: (422, "invalid_cursor"),
     errors.Throttled: (429, "throttled"),
     errors.RetryLater: (503, "unavailable"),
     errors.Busy: (503, "busy"),
@@ -130,6 +130,6 @@ def _send_to_login(request: Request) -> Response:
         status, _ = SHOWN[errors.Unauthenticated]
         response = Response(None, status, {"HX-Redirect": login, "Cache-Control": "no-store"})
     else:
-        response = redirect(login)
+        response = redirect(request, login)
     clear_session_cookie(request, response)
     return response

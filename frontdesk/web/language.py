@@ -17,7 +17,7 @@ async def choose(request: Request) -> Response:
     form = await read_form(request, "language", "next")
     if form["language"] not in LANGUAGES:
         raise MalformedBody
-    response = redirect(local_path(form["next"]))
+    response = redirect(request, local_path(form["next"]))
     response.set_cookie(
         COOKIE,
         form["language"],

@@ -4,20 +4,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frontdesk.accounts import login as accounts
-from frontdesk.accounts import sessions
-from frontdesk.errors import FieldError, InvalidFields, NotFound
+from frontdesk.errors import FieldError, InvalidFields
 from frontdesk.requests import clear_session_cookie, client_with_browser, service_of, set_session_cookie
 from frontdesk.web.errors import CORRECTABLE, show_form_again
 from frontdesk.web.forms import read_form
 from frontdesk.web.pages import local_path, redirect, render
-from frontdesk.web.visitors import visitor
+from frontdesk.web.visitors import leave, visitor
 
 
 async def show_form(request: Request) -> Response:
     """An empty form; whoever is logged in already goes on to `next`."""
     target = local_path(request.query_params.get("next", "/"))
     if await visitor(request) is not None:
-        return redirect(target)
+        return redirect(request, target)
     return render(request, "login.html", errors={}, problem=None, login="", next=target)
 
 
@@ -37,8 +36,8 @@ async def log_in(request: Request) -> Response:
         )
     except CORRECTABLE as error:
         return show_form_again(request, "login.html", error, login=form["login"], next=target)
-    await _leave(request)
-    response = redirect(target)
+    await leave(request)
+    response = redirect(request, target)
     set_session_cookie(request, response, login)
     return response
 
@@ -46,18 +45,7 @@ async def log_in(request: Request) -> Response:
 async def log_out(request: Request) -> Response:
     """The session is ended for good, not only forgotten by the browser (OWASP ASVS 7.4.1)."""
     form = await read_form(request, "next")
-    await _leave(request)
-    response = redirect(local_path(form["next"]), notice="logged_out")
+    await leave(request)
+    response = redirect(request, local_path(form["next"]), notice="logged_out")
     clear_session_cookie(request, response)
     return response
-
-
-async def _leave(request: Request) -> None:
-    visit = await visitor(request)
-    if visit is None:
-        return
-    try:
-        await sessions.end(service_of(request), visit, visit.session_id)
-    except NotFound:
-        # Ended from elsewhere in this very moment: what was wanted.
-        return

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from frontdesk.requests import is_secure
 from frontdesk.web import static
 from frontdesk.web.catalogues import LANGUAGES, language_of, locale_of, mark, translations
 from frontdesk.web.visitors import is_asked, known_visitor
@@ -76,11 +77,19 @@ def render(request: Request, template: str, status: int = 200, /, **variables: A
     return response
 
 
-def redirect(path: str, *, notice: str | None = None) -> Response:
+def redirect(request: Request, path: str, *, notice: str | None = None) -> Response:
     """Go and GET `path`, one of our own, which will say `notice`."""
     response = RedirectResponse(path, 303, {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"})
     if notice is not None:
-        response.set_cookie(NOTICE_COOKIE, notice, max_age=60, path="/", httponly=True, samesite="lax")
+        response.set_cookie(
+            NOTICE_COOKIE,
+            notice,
+            max_age=60,
+            path="/",
+            secure=is_secure(request),
+            httponly=True,
+            samesite="lax",
+        )
     return response
 
 

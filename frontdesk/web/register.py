@@ -9,14 +9,14 @@ from frontdesk.requests import client_with_browser, service_of, set_session_cook
 from frontdesk.web.errors import CORRECTABLE, show_form_again
 from frontdesk.web.forms import read_form
 from frontdesk.web.pages import language_for, local_path, redirect, render
-from frontdesk.web.visitors import visitor
+from frontdesk.web.visitors import leave, visitor
 
 
 async def show_form(request: Request) -> Response:
     """An empty form; whoever is logged in already goes on to `next`."""
     target = local_path(request.query_params.get("next", "/"))
     if await visitor(request) is not None:
-        return redirect(target)
+        return redirect(request, target)
     return render(
         request,
         "register.html",
@@ -52,6 +52,7 @@ async def register(request: Request) -> Response:
             next=target,
             min_length=service.settings.password_min_length,
         )
-    response = redirect(target, notice="welcome")
+    await leave(request)
+    response = redirect(request, target, notice="welcome")
     set_session_cookie(request, response, await sessions.start(service, account, client))
     return response

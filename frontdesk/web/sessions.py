@@ -22,7 +22,7 @@ async def list_mine(request: Request) -> Response:
 
 
 async def find_list(request: Request) -> Response:
-    return redirect("/account/sessions")
+    return redirect(request, "/account/sessions")
 
 
 async def end(request: Request) -> Response:
@@ -34,11 +34,11 @@ async def end(request: Request) -> Response:
     except ValueError as error:
         raise NotFound from error
     await sessions.end(service_of(request), visit, session_id)
-    return redirect("/account/sessions", notice="session_ended")
+    return redirect(request, "/account/sessions", notice="session_ended")
 
 
 async def end_others(request: Request) -> Response:
     """Every session but this one ends."""
     await read_form(request)
     await sessions.end_others(service_of(request), await require_visitor(request))
-    return redirect("/account/sessions", notice="others_ended")
+    return redirect(request, "/account/sessions", notice="others_ended")

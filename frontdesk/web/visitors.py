@@ -3,7 +3,7 @@
 from starlette.requests import Request
 
 from frontdesk.accounts import sessions
-from frontdesk.errors import Unauthenticated
+from frontdesk.errors import NotFound, Unauthenticated
 from frontdesk.model import Visit
 from frontdesk.requests import client_of, cookie_token, service_of, state_of
 
@@ -28,6 +28,18 @@ async def require_visitor(request: Request) -> Visit:
     if visit is None:
         raise Unauthenticated
     return visit
+
+
+async def leave(request: Request) -> None:
+    """End the session of this browser, if it has one: an account that is left must not stay open in it."""
+    visit = await visitor(request)
+    if visit is None:
+        return
+    try:
+        await sessions.end(service_of(request), visit, visit.session_id)
+    except NotFound:
+        # Ended from elsewhere in this very moment: what was wanted.
+        return
 
 
 def known_visitor(request: Request) -> Visit | None:

@@ -4,13 +4,14 @@ import re
 from pathlib import Path
 
 import httpx
-import pytest
 from starlette.requests import Request
+from starlette.responses import Response
 
 import frontdesk.accounts
 from frontdesk import app, errors
 from frontdesk.api.problems import FIELD_DETAILS, PROBLEMS
 from frontdesk.border import Border
+from frontdesk.routing import resource
 from frontdesk.settings import Settings
 from frontdesk.web import errors as web_errors
 from frontdesk.web import messages
@@ -19,8 +20,8 @@ from tests.web.conftest import Browser
 
 
 def test_pages_and_api_agree_on_every_error() -> None:
-    shown = {kind: (status, code) for kind, (status, code, _) in PROBLEMS.items()}
-    assert shown == web_errors.SHOWN
+    answered = {kind: status for kind, (status, *_) in PROBLEMS.items()}
+    assert answered == {kind: status for kind, (status, _) in web_errors.SHOWN.items()}
 
 
 def test_every_error_that_a_request_can_meet_has_its_own_entry() -> None:
@@ -41,9 +42,9 @@ def _descendants(kind: type[Exception]) -> list[type[Exception]]:
 
 def test_every_code_has_a_text() -> None:
     assert {code for _, code in web_errors.SHOWN.values()} <= messages.PROBLEMS.keys()
-    # What only a program can send wrong: a form has neither types nor ranges.
+    # What only a program can send wrong: a form has neither types nor cursors.
     assert (
-        FIELD_DETAILS.keys() - {"unknown", "given_twice", "wrong_type", "out_of_range"}
+        FIELD_DETAILS.keys() - {"unknown", "given_twice", "wrong_type", "out_of_range", "cursor_invalid"}
         <= messages.FIELDS.keys()
     )
 
@@ -111,18 +112,32 @@ async def test_without_a_database_pages_say_so_and_the_rest_still_shows(alice: c
 
 
 async def test_a_fault_of_ours_tells_its_number_and_nothing_else(
-    stranger: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    border: Border, stranger: httpx.AsyncClient
 ) -> None:
-    async def fail(request: Request) -> None:
+    async def fail(_: Request) -> Response:
         raise RuntimeError("secret detail")
 
-    # Nothing we know of makes a page fail, so one is made to.
-    monkeypatch.setattr("frontdesk.web.login.visitor", fail)
-    answer = await stranger.get("/login")
+    # Nothing that we know of makes a page fail, so here is one that does.
+    border.app.router.routes.append(resource("/fault", GET=fail))
+    answer = await stranger.get("/fault")
     assert answer.status_code == 500
     assert "Something went wrong on our side" in answer.text
     assert answer.headers["x-request-id"] in answer.text
     assert "secret detail" not in answer.text
+
+
+async def test_no_cookie_breaks_a_page(stranger: httpx.AsyncClient) -> None:
+    for cookie in (
+        b"session=",
+        b"session=\xff\xfe\x00",
+        b"session=" + b"A" * 43,
+        b"session=" + b"A" * 100_000,
+        b'session="a;b"; session=b; session',
+        b"language=\xe4; notice=\xe4; =; ;;;",
+        "session=王伟".encode(),
+    ):
+        assert (await stranger.get("/", headers=[(b"cookie", cookie)])).status_code == 200
+        assert (await stranger.get("/account", headers=[(b"cookie", cookie)])).status_code == 303
 
 
 async def test_a_busy_service_keeps_what_was_typed(border: Border) -> None:
