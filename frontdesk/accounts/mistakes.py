@@ -76,8 +76,15 @@ def is_one_away(typed: str, word: str) -> bool:
 
 def _distance(a: str, b: str, most: int) -> int:
     """Optimal string alignment; any number above `most` if it's more than that."""
-    if a == b:
-        return 0
+    # What both begin and end with doesn't count, and leaves little to compare.
+    start = 0
+    while start < min(len(a), len(b)) and a[start] == b[start]:
+        start += 1
+    a, b = a[start:], b[start:]
+    while a and b and a[-1] == b[-1]:
+        a, b = a[:-1], b[:-1]
+    if not a or not b:
+        return len(a) + len(b)
     before: list[int] = []
     last = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):

@@ -23,7 +23,7 @@ LIMIT_MAX = 100
 # How often a list of ranges is read on for one page, when most of what a range holds was shown before.
 _ROUNDS = 3
 # How many people are looked at in search of the second word.
-_SCATTERED_MAX = 60
+_SCATTERED_MAX = 40
 _FIRST = UUID(int=0)
 
 

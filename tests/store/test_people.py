@@ -1,0 +1,80 @@
+"""The statements of the search index: what they read, and how."""
+
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from frontdesk.store import people
+
+_FIRST = UUID(int=0)
+
+
+@pytest.fixture
+async def crowd(db: asyncpg.Connection) -> asyncpg.Connection:
+    await db.execute(
+        """
+        INSERT INTO accounts (email, email_key, username, username_key, name, password_hash)
+        SELECT 'u' || n, 'u' || n, 'u' || n, 'u' || n, 'Wei Wang', '' FROM generate_series(1, 5000) n
+        """
+    )
+    await db.execute("INSERT INTO people_keys (account_id, key) SELECT id, 'bwei wang' FROM accounts")
+    await db.execute("INSERT INTO people_keys (account_id, key) SELECT id, 'cwang wei' FROM accounts")
+    await db.execute("VACUUM ANALYZE")
+    return db
+
+
+async def test_a_scan_ends_when_there_are_enough_rows(crowd: asyncpg.Connection) -> None:
+    ranges = [("bwei", _FIRST, "bwej", 30), ("cwang", _FIRST, "cwanh", 30)]
+    assert len(await people.scan(crowd, ranges, limit=20)) == 20
+    assert {match.n for match in await people.scan(crowd, ranges, limit=20)} == {0}
+    assert [match.n for match in await people.scan(crowd, ranges, limit=50)] == [0] * 30 + [1] * 20
+
+
+async def test_a_scan_goes_on_after_an_account_of_the_same_key(crowd: asyncpg.Connection) -> None:
+    first = await people.scan(crowd, [("bwei", _FIRST, "bwej", 10)], limit=10)
+    second = await people.scan(crowd, [("bwei wang", first[-1].account_id, "bwej", 10)], limit=10)
+    assert [match.account_id for match in first + second] == sorted(m.account_id for m in first + second)
+    assert not {match.account_id for match in first} & {match.account_id for match in second}
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+async def test_a_scan_reads_the_index_from_where_it_begins(crowd: asyncpg.Connection, mode: str) -> None:
+    """The plan that every later call gets, too: a prepared statement is planned without its arguments."""
+    await crowd.execute(f"SET plan_cache_mode = {mode}")
+    query = _Query()
+    await people.scan(query, [("bwei", _FIRST, "bwej", 10)], limit=20)
+    rows = await crowd.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {query.text}", *query.arguments)
+    plan = "\n".join(row[0] for row in rows)
+    assert "Index Only Scan using people_keys_key" in plan
+    assert "Index Cond: ((ROW(key, account_id) > ROW(" in plan
+    assert "Seq Scan on people_keys" not in plan
+    assert "Rows Removed" not in plan
+
+
+async def test_words_that_were_never_added_are_not_found(db: asyncpg.Connection) -> None:
+    found = await people.find_words(
+        db, words=["x"], beginnings=["x"], remainders=[(0, 1)], probes=["ax"], completions=5
+    )
+    assert found == people.Words({}, {}, {}, [])
+
+
+async def test_completions_come_in_the_order_of_their_frequency(db: asyncpg.Connection) -> None:
+    await people.add_words(db, ["wei", "wen", "wendy", "wang"])
+    await people.count_words(db, ["wendy", "wen"], [5, 2])
+    found = await people.find_words(
+        db, words=["wen"], beginnings=["we"], remainders=[], probes=[], completions=2
+    )
+    assert found.completions == {0: ["wendy", "wen"]}
+    assert found.people == {"wen": 2}
+
+
+class _Query:
+    """Keeps what a statement would send."""
+
+    text = ""
+    arguments: tuple[object, ...] = ()
+
+    async def fetch(self, text: str, *arguments: object) -> list[object]:
+        self.text, self.arguments = text, arguments
+        return []
