@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -31,14 +32,20 @@ ROLES = ("web", "api", "all")
 
 
 @contextlib.asynccontextmanager
-async def open_service(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Service]:
-    """The parts that every verb needs, closed again at the end."""
+async def open_service(
+    settings: Settings, metrics: Metrics | None = None, shared: Path | None = None
+) -> AsyncIterator[Service]:
+    """The parts that every verb needs, closed again at the end.
+
+    shared: the folder in which the processes of a replica keep what they share, if there are several.
+    """
     db = connection.open_database(
         settings.database_url, size=settings.database_pool, timeout=settings.database_timeout
     )
     hasher = Hasher(
         threads=settings.hash_threads or available_cores(),
         deadline=settings.hash_deadline,
+        slots=shared,
         observe=metrics.observe_hash if metrics else None,
     )
     try:
@@ -78,16 +85,26 @@ def build(service: Service, role: str = "all", metrics: Metrics | None = None) -
     return Border(app, show, metrics, service.settings.proxies)
 
 
-async def serve(settings: Settings, role: str, sock: socket.socket) -> None:
-    """Answer requests on `sock` until SIGTERM or SIGINT."""
-    metrics = Metrics()
-    async with open_service(settings, metrics) as service:
+async def serve(
+    settings: Settings, role: str, sock: socket.socket, *, shared: Path | None = None, number: int = 0
+) -> None:
+    """Answer requests on `sock` until SIGTERM or SIGINT; as process `number` of those that have `shared`."""
+    metrics = Metrics(shared, number)
+    async with open_service(settings, metrics, shared) as service:
         beside = [
             asyncio.create_task(keep_house(service, metrics.sessions.set)),
             asyncio.create_task(listen_for_ended(settings.database_url, service.memory.forget)),
         ]
+        if shared is not None:
+            beside.append(asyncio.create_task(_share(metrics)))
         try:
             await Server(build(service, role, metrics), settings).serve(sockets=[sock])
         finally:
             for task in beside:
                 task.cancel()
+
+
+async def _share(metrics: Metrics) -> None:
+    while True:
+        metrics.share()
+        await asyncio.sleep(1)

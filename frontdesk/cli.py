@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -16,7 +17,7 @@ import click
 import msgspec
 import uvloop
 
-from frontdesk import __version__, logs
+from frontdesk import __version__, filling, logs, processes
 from frontdesk import settings as settings_module
 from frontdesk.errors import (
     FieldRefused,
@@ -225,6 +226,10 @@ def _listen(settings: Settings) -> socket.socket:
     return listen(settings)
 
 
+main.add_command(filling.import_command)
+main.add_command(filling.export_command)
+
+
 def _serve(settings: Settings, role: str, sock: socket.socket, greeting: str) -> None:
     """Answer requests on `sock`. `greeting` is said before, its {url} being where."""
     from frontdesk import app
@@ -235,7 +240,15 @@ def _serve(settings: Settings, role: str, sock: socket.socket, greeting: str) ->
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     # Standard output is the log's.
     click.echo(greeting.replace("{url}", f"http://{host}:{sock.getsockname()[1]}"), err=True)
-    uvloop.run(app.serve(settings, role, sock))
+    if settings.processes == 1:
+        uvloop.run(app.serve(settings, role, sock))
+        return
+    with tempfile.TemporaryDirectory(prefix="frontdesk-") as shared:
+        code = processes.run(
+            settings.processes,
+            lambda number: uvloop.run(app.serve(settings, role, sock, shared=Path(shared), number=number)),
+        )
+    sys.exit(code)
 
 
 def _welcome(data: Path) -> str:

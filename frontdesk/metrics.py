@@ -1,8 +1,17 @@
 """What Prometheus is told. Names and units after its naming guide: seconds, bytes, _total."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, PlatformCollector, ProcessCollector
+import msgspec
+from prometheus_client import (
+    CollectorRegistry,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -12,9 +21,15 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
 class Metrics:
-    """The metrics of one process, in a registry of their own."""
+    """The metrics of one process, in a registry of their own.
 
-    def __init__(self) -> None:
+    Of several processes on one socket, any may be the one that is scraped. So they put what they count into
+    `folder`, each under its `number`, and each tells of all, with a label `process`.
+    """
+
+    def __init__(self, folder: Path | None = None, number: int = 0) -> None:
+        self._folder = folder
+        self._number = number
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -51,6 +66,43 @@ class Metrics:
     def watch(self, service: Service) -> None:
         """Read queue and pool when Prometheus asks, rather than keep count of them."""
         self.registry.register(_Gauges(service))
+
+    def expose(self) -> bytes:
+        """Prometheus's text format."""
+        if self._folder is None:
+            return generate_latest(self.registry)
+        self.share()
+        return generate_latest(_Everybody(self._folder))
+
+    def share(self) -> None:
+        """Write down what this process counts, for the others to tell."""
+        assert self._folder is not None
+        file = self._folder / f"metrics-{self._number}"
+        file.with_suffix(".new").write_bytes(
+            msgspec.json.encode(
+                [
+                    (m.name, m.documentation, m.type, [(s.name, s.labels, s.value) for s in m.samples])
+                    for m in self.registry.collect()
+                ]
+            )
+        )
+        file.with_suffix(".new").replace(file)
+
+
+class _Everybody(CollectorRegistry):
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def collect(self) -> Iterable[Metric]:
+        found: dict[str, Metric] = {}
+        for file in sorted(self._folder.glob("metrics-*[0-9]")):
+            process = {"process": file.name.removeprefix("metrics-")}
+            for name, documentation, kind, samples in msgspec.json.decode(file.read_bytes()):
+                metric = found.setdefault(name, Metric(name, documentation, kind))
+                for sample, labels, value in samples:
+                    metric.add_sample(sample, {**labels, **process}, value)
+        return found.values()
 
 
 class _Gauges(Collector):

@@ -1,6 +1,6 @@
 """/livez, /readyz and /metrics: for the engine that runs the container, never through the edge."""
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
@@ -41,9 +41,9 @@ async def ready(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    """Prometheus's text format, of this process."""
+    """Prometheus's text format, of this replica."""
     return Response(
-        generate_latest(request.app.state.metrics.registry),
+        request.app.state.metrics.expose(),
         headers=_NEVER_KEPT,
         media_type=CONTENT_TYPE_LATEST,
     )

@@ -49,6 +49,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 10.0
     host: Annotated[str, Meta(description="Address to listen on; 0.0.0.0 or :: for all.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8000
+    processes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="Server processes that share the port, for a machine without an engine that runs replicas. "
+            "Each has a pool of its own; together they hash no more at once than one would.",
+        ),
+    ] = 1
     public_url: Annotated[
         str,
         Meta(

@@ -45,6 +45,7 @@ TAKES: dict[str, tuple[list[str], list[str]]] = {
         ["127.0.0.1", "0.0.0.0", "::", "::1", "localhost"],
         ["", " ", "a b", "http://h", "h\n", "a" * 300],
     ),
+    "PROCESSES": (["1", "64"], ["0", "65", ""]),
     "PORT": (["0", "65535", "8000"], ["-1", "65536", "http", "", " 80", "8_0", "0x50", "nan"]),
     "PUBLIC_URL": (
         ["", "https://accounts.example.org", "http://127.0.0.1:8000/", "https://[::1]:8443"],

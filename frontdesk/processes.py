@@ -1,0 +1,76 @@
+"""Several processes of one replica, on one socket: for machines with cores to spare and no engine to scale with.
+
+Each is a whole server. Together they run no more hashes at once than one would (accounts/hash_slots.py), and
+/metrics tells of all of them (metrics.py).
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+
+_PR_SET_PDEATHSIG = 1
+# A process that keeps dying is started again, but not in a frenzy.
+_RESTART_SECONDS = 1.0
+
+
+def run(count: int, work: Callable[[int], None]) -> int:
+    """Run `work(number)` in `count` forked processes until SIGTERM or SIGINT, which each of them gets.
+
+    One that ends by itself with an error is started again. One that ends with exit code 1 has said what an operator
+    has to mend: then all stop. Returns the exit code. Call it before any thread or event loop is made.
+    """
+    children: dict[int, int] = {}
+    stopping = False
+
+    def stop(sig: int, _: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+        for pid in children:
+            os.kill(pid, sig)
+
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sig, stop)
+    for number in range(count):
+        children[_fork(number, work)] = number
+    code = 0
+    while children:
+        pid, status = os.wait()
+        number = children.pop(pid, -1)
+        ended = os.waitstatus_to_exitcode(status)
+        if stopping or number < 0:
+            code = max(code, abs(ended))
+        elif ended == 1:
+            code = 1
+            stop(signal.SIGTERM, None)
+        else:
+            time.sleep(_RESTART_SECONDS)
+            if not stopping:
+                children[_fork(number, work)] = number
+    return code
+
+
+def _fork(number: int, work: Callable[[int], None]) -> int:
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sig, signal.SIG_DFL)
+    # If the parent is killed, nobody would ever tell us to stop.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    code = 70
+    try:
+        if os.getppid() == parent:
+            work(number)
+            code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
