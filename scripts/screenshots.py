@@ -20,9 +20,9 @@ PASSWORD = "nine wet herons in a row"
 PEOPLE = (
     ("alice", "Alice Archer"),
     ("wangwei", "王伟"),
-    ("wei.wang", "Wang Wei"),
-    ("w.w", "王薇"),
-    ("wangweiming", "王伟明"),
+    ("w.wei", "Wang Wei"),
+    ("vivi", "王薇"),
+    ("weiming", "王伟明"),
     ("bjorn", "Björn Lindqvist"),
 )
 
