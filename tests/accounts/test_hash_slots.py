@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,12 +63,23 @@ time.sleep(60)
     await holder.wait()
 
 
-async def test_two_busy_processes_take_turns(tmp_path: Path) -> None:
-    async with a_hasher(slots=tmp_path) as one, a_hasher(slots=tmp_path) as other:
-        jobs = [asyncio.create_task(hasher.hash(PASSWORD)) for hasher in (one, other) for _ in range(20)]
-        while min(len(one.hashed), len(other.hashed)) < 5:
-            await asyncio.sleep(0.005)
-        assert max(len(one.hashed), len(other.hashed)) < 15
-        for job in jobs:
-            job.cancel()
-        await asyncio.wait(jobs)
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_who_waits_for_a_slot_gets_it_before_who_just_had_it(tmp_path: Path) -> None:
+    has_it, waits = HashSlot(tmp_path, 0), HashSlot(tmp_path, 0)
+    file = f":{(tmp_path / 'slot-0').stat().st_ino} "
+    with ThreadPoolExecutor(1) as elsewhere:
+        for _ in range(20):
+            has_it.acquire()
+            waiting = elsewhere.submit(waits.acquire)
+            while not any(
+                "->" in lock and file in lock for lock in Path("/proc/locks").read_text().splitlines()
+            ):
+                time.sleep(0.001)
+            has_it.release()
+            if took_it_again := has_it.try_acquire():
+                has_it.release()
+            waiting.result()
+            waits.release()
+            assert not took_it_again
+    has_it.close()
+    waits.close()
