@@ -50,6 +50,13 @@ class Protocol(HttpToolsProtocol):
             self._expect_head()
         self._header_bytes = 0
 
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._header_bytes += len(url)
+        if self._header_bytes > _HEAD_MAX:
+            self._too_large = True
+            raise httptools.HttpParserError
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_bytes += len(name) + len(value)
         if len(self.headers) >= _HEADERS_MAX or self._header_bytes > _HEAD_MAX:
@@ -60,7 +67,9 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         # Two names for where a request goes are two opinions, ours and the proxy's (RFC 9112, section 3.2).
         hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+        version = self.parser.get_http_version()
+        # HTTP/0.9 knows no headers, and so can't be answered with any.
+        if version not in ("1.0", "1.1") or hosts > 1 or (hosts == 0 and version == "1.1"):
             raise httptools.HttpParserError
         super().on_headers_complete()
         self._in_head = False

@@ -13,7 +13,6 @@ from frontdesk.requests import state_of
 # class -> status, code, title. `code` is for programs and never changes; the title is for people.
 PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
     errors.MalformedBody: (400, "malformed_body", "The body isn't valid JSON"),
-    errors.InvalidCursor: (400, "invalid_cursor", "`after` must be the `next` of an earlier page"),
     errors.BadRequest: (400, "bad_request", "The request can't be read"),
     errors.Unauthenticated: (401, "unauthenticated", "Log in first"),
     errors.WrongCredentials: (401, "wrong_credentials", "Login and password don't belong together"),
@@ -31,6 +30,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
     errors.UnsupportedMediaType: (415, "unsupported_media_type", "Send application/json"),
     errors.InvalidFields: (422, "invalid_fields", "Some fields can't be accepted"),
     errors.FieldRefused: (422, "invalid_fields", "Some fields can't be accepted"),
+    errors.InvalidCursor: (422, "invalid_fields", "Some fields can't be accepted"),
     errors.Throttled: (429, "throttled", "Too many attempts; wait a little"),
     errors.RetryLater: (503, "unavailable", "Not now; try again in a moment"),
     errors.Busy: (503, "busy", "Too many logins at once; try again in a moment"),
@@ -45,6 +45,7 @@ FIELD_DETAILS = {
     "wrong_type": "is of the wrong type",
     "out_of_range": "is out of range",
     "too_long": "is too long",
+    "cursor_invalid": "must be the `next` of an earlier page for the same `q`",
     "email_invalid": "is no valid e-mail address",
     "email_too_long": "may have {limit} characters at the most",
     "username_invalid": "has characters that a username can't have",
@@ -84,6 +85,8 @@ def problem(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.FieldRefused):
         error = errors.InvalidFields(error.error)
+    if isinstance(error, errors.InvalidCursor):
+        error = errors.InvalidFields(errors.FieldError("after", "cursor_invalid"))
     if isinstance(error, errors.InvalidFields):
         extra["errors"] = [
             {"field": e.field, "code": e.code, "detail": FIELD_DETAILS[e.code].format(limit=e.limit)}

@@ -1,0 +1,50 @@
+"""Databases for servers that outlive a single test, and what is in them."""
+
+import asyncio
+import contextlib
+import hashlib
+import itertools
+from collections.abc import Iterator
+
+import asyncpg
+
+_numbers = itertools.count()
+
+
+@contextlib.contextmanager
+def migrated(cluster: str) -> Iterator[str]:
+    """The URL of a database with a schema and nobody in it; dropped at the end."""
+    name = f"served_{next(_numbers)}"
+    asyncio.run(execute(cluster, f"CREATE DATABASE {name} TEMPLATE blank STRATEGY file_copy"))
+    yield cluster.replace("/postgres?", f"/{name}?")
+    asyncio.run(execute(cluster, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def contents(url: str, *but: str) -> dict[str, str]:
+    """Of every table except `but`: how many rows, and a digest of all that is in them but the last use."""
+    return asyncio.run(_contents(url, but))
+
+
+async def _contents(url: str, but: tuple[str, ...]) -> dict[str, str]:
+    connection = await asyncpg.connect(url)
+    try:
+        tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        found = {}
+        for (table,) in tables:
+            if table not in but:
+                rows = await connection.fetch(
+                    f"SELECT (to_jsonb(t) - 'last_used_at')::text FROM \"{table}\" t ORDER BY 1"
+                )
+                digest = hashlib.sha256("\n".join(row[0] for row in rows).encode()).hexdigest()
+                found[table] = f"{len(rows)} rows {digest}"
+        return found
+    finally:
+        await connection.close()
+
+
+async def execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
