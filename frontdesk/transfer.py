@@ -1,0 +1,297 @@
+"""Filling a directory from a file, and writing everybody to one: what the commands import and export do."""
+
+import asyncio
+import contextlib
+import dataclasses
+import gzip
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+import click
+import msgspec
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from frontdesk.accounts.checking import Fault, Rejected
+from frontdesk.accounts.cores import available_cores
+from frontdesk.accounts.exporting import Format, export_rows
+from frontdesk.accounts.importing import Tally, full_pace, gentle_pace, import_rows
+from frontdesk.accounts.rows import Rows
+from frontdesk.api.problems import FIELD_DETAILS, PROBLEMS
+from frontdesk.errors import EmailTaken, OperatorError, UsernameTaken
+from frontdesk.settings import Settings
+from frontdesk.store import connection, importing, schema
+
+SOME_REJECTED = 3
+INTERRUPTED = 130
+TERMINATED = 143
+
+# A statement writes thousands of rows, where requests write one.
+_STATEMENT_SECONDS = 300.0
+# The reader of an export may be slow, and the transaction waits for it.
+_EXPORT_SECONDS = 43_200.0
+# A file as small as this is done before another process has started.
+_SMALL = 200_000
+_TELL_EVERY = 5.0
+_STANDARD = Path("-")
+
+
+def import_file(settings: Settings, file: Path, *, rejects: Path | None, pace: str) -> int:
+    """Bring in everybody from `file` and tell how it went; the exit code.
+
+    rejects: where rows go that can't come in; pace: full, gentle or auto. Raises OperatorError.
+    """
+    ours = rejects is None
+    if rejects is None:
+        rejects = Path("import.rejected.ndjson" if file == _STANDARD else f"{file}.rejected.ndjson")
+    elif file.exists() and rejects.exists() and rejects.samefile(file):
+        raise OperatorError("--rejects is the file to import", "Choose another.")
+    tally = Tally()
+
+    async def run() -> None:
+        async with _database(settings, _STATEMENT_SECONDS) as db:
+            with _opened(file) as source, _rejects(rejects, ours=ours) as reject:
+                rows = Rows(source, "standard input" if file == _STANDARD else str(file))
+                size = os.fstat(source.fileno()).st_size if source.seekable() else 0
+                full = pace == "full" or (pace == "auto" and await importing.is_empty(db))
+                chosen = full_pace(available_cores()) if full else gentle_pace()
+                if 0 < size <= _SMALL:
+                    chosen = dataclasses.replace(chosen, processes=0)
+                async with _shown(lambda seconds: _progress(tally, size, seconds)):
+                    await import_rows(db, rows, pace=chosen, reject=reject, tally=tally)
+
+    try:
+        if interrupted := _run(run()):
+            _say(f"Interrupted. {_sum(tally)} The same command goes on from here.")
+            return interrupted
+    except OperatorError:
+        if tally.rows:
+            _say(_sum(tally))
+        raise
+    click.echo(_sum(tally) + (f" See {rejects}." if tally.rejected else ""))
+    return SOME_REJECTED if tally.rejected else 0
+
+
+def export_file(settings: Settings, file: Path, *, form: Format | None, zipped: bool) -> int:
+    """Write everybody to `file`; the exit code. Raises OperatorError, Unavailable."""
+    name = file.name.lower()
+    zipped = zipped or name.endswith(".gz")
+    chosen: Format = form or ("csv" if name.removesuffix(".gz").endswith(".csv") else "ndjson")
+    done = 0
+
+    def count(rows: int) -> None:
+        nonlocal done
+        done += rows
+
+    async def run() -> None:
+        async with _database(settings, _EXPORT_SECONDS) as db:
+            with _written(file, zipped) as target:
+                async with _shown(lambda seconds: (None, f"{done:,} people, {done / seconds:,.0f}/s")):
+                    await export_rows(db, form=chosen, write=target.write, count=count)
+
+    if interrupted := _run(run()):
+        _say("Interrupted: the export isn't whole.")
+        return interrupted
+    where = "what was written" if file == _STANDARD else str(file)
+    _say(f"{_people(done)} exported. Keep {where} as safe as the database: it has the password hashes.")
+    return 0
+
+
+def _run(work: Coroutine[None, None, None]) -> int:
+    """Run `work`; 0, or the exit code of the signal that ended it."""
+
+    async def until_told() -> None:
+        task = asyncio.current_task()
+        assert task
+        # Process 1 of a container, which has no default, would ignore it.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        await work
+
+    try:
+        uvloop.run(until_told())
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except asyncio.CancelledError:
+        return TERMINATED
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def _database(settings: Settings, seconds: float) -> AsyncIterator[connection.Database]:
+    await connection.check(settings.database_url)
+    if (await schema.revision(settings.database_url) or "") < schema.REVISION:
+        raise OperatorError("the database's schema isn't of this version", "Run `frontdesk migrate` first.")
+    db = connection.open_database(settings.database_url, size=4, timeout=seconds)
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    if file == _STANDARD:
+        yield sys.stdin.buffer
+        return
+    try:
+        source = file.open("rb")
+    except OSError as error:
+        _cannot("read", file, error)
+    with source:
+        yield source
+
+
+@contextlib.contextmanager
+def _rejects(path: Path, *, ours: bool) -> Iterator[Callable[[Rejected], None]]:
+    """What writes a rejected row to `path`. The file of an earlier run is replaced: all its rows come again."""
+    file: BinaryIO | None = None
+
+    def reject(row: Rejected) -> None:
+        nonlocal file
+        if file is None:
+            file = _private(path)
+        line = {"line": row.line, "reason": "; ".join(map(_reason, row.faults)), "row": row.row}
+        try:
+            file.write(msgspec.json.encode(line) + b"\n")
+            file.flush()
+        except OSError as error:
+            _cannot("write", path, error)
+
+    try:
+        yield reject
+    finally:
+        if file is not None:
+            file.close()
+    if file is None and ours:
+        # What an earlier run of this file rejected is in now.
+        path.unlink(missing_ok=True)
+
+
+def _private(path: Path) -> BinaryIO:
+    """A file that nobody else can read, also if it was there before."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        if path.is_file():
+            os.fchmod(descriptor, 0o600)
+    except OSError as error:
+        _cannot("write", path, error)
+    return os.fdopen(descriptor, "wb")
+
+
+@contextlib.contextmanager
+def _written(file: Path, zipped: bool) -> Iterator[BinaryIO]:
+    """What writes to `file`, which is there once everything is in it."""
+    if file == _STANDARD:
+        with _zipped(sys.stdout.buffer, zipped) as target:
+            yield target
+        sys.stdout.buffer.flush()
+        return
+    part = file.with_name(file.name + ".part")
+    try:
+        with _private(part) as raw:
+            with _zipped(raw, zipped) as target:
+                yield target
+            raw.flush()
+            os.fsync(raw.fileno())
+        part.replace(file)
+    except OSError as error:
+        _cannot("write", file, error)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _zipped(raw: BinaryIO, zipped: bool) -> Iterator[BinaryIO]:
+    if not zipped:
+        yield raw
+        return
+    # Level 6 halves the speed, for a tenth less.
+    with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=3) as target:
+        yield target  # type: ignore[misc]
+
+
+def _reason(fault: Fault) -> str:
+    taken = {
+        "email_taken": PROBLEMS[EmailTaken][2],
+        "username_taken": PROBLEMS[UsernameTaken][2],
+        "id_taken": "Another account has this id",
+    }
+    if fault.code in taken:
+        return taken[fault.code]
+    said = fault.said or FIELD_DETAILS[fault.code].format(limit=fault.limit)
+    return f"{fault.field}: {said}" if fault.said and fault.field else f"{fault.field} {said}".strip()
+
+
+def _progress(tally: Tally, size: int, seconds: float) -> tuple[float | None, str]:
+    done = tally.position / size if size else None
+    parts = [f"{tally.rows:,} people", f"{tally.rows / seconds:,.0f}/s"]
+    if tally.rejected:
+        parts.append(f"{tally.rejected:,} rejected")
+    if tally.waiting:
+        parts.append("waiting for the database")
+    elif done:
+        parts.append(f"{_clock(seconds / done - seconds)} left")
+    return done, ", ".join(parts)
+
+
+@contextlib.asynccontextmanager
+async def _shown(progress: Callable[[float], tuple[float | None, str]]) -> AsyncIterator[None]:
+    """Show how far it is: a bar on a terminal, a line every few seconds elsewhere."""
+    console = Console(stderr=True)
+    began = time.monotonic()
+
+    async def on_terminal(bar: Progress) -> None:
+        task = bar.add_task("", total=None)
+        while True:
+            done, text = progress(time.monotonic() - began + 0.001)
+            bar.update(task, total=None if done is None else 1.0, completed=done or 0.0, description=text)
+            await asyncio.sleep(0.2)
+
+    async def elsewhere() -> None:
+        while True:
+            await asyncio.sleep(_TELL_EVERY)
+            _say(progress(time.monotonic() - began)[1])
+
+    with contextlib.ExitStack() as stack:
+        if console.is_terminal:
+            bar = Progress(BarColumn(), TextColumn("{task.description}"), console=console, transient=True)
+            teller = asyncio.create_task(on_terminal(stack.enter_context(bar)))
+        else:
+            teller = asyncio.create_task(elsewhere())
+        try:
+            yield
+        finally:
+            teller.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await teller
+
+
+def _sum(tally: Tally) -> str:
+    return f"{_people(tally.added)} added, {tally.there:,} already there, {tally.rejected:,} rejected."
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _cannot(do: str, path: Path, error: OSError) -> NoReturn:
+    # Whoever read the output has seen enough; cli.py ends quietly.
+    if isinstance(error, BrokenPipeError):
+        raise error
+    raise OperatorError(f"can't {do} {path}: {error.strerror or 'error'}") from error
