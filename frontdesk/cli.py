@@ -339,6 +339,10 @@ def _database(data: Path | None) -> Iterator[Settings]:
         )
 
 
+# filling.py is below this module, and can't import it.
+main.context_settings["obj"] = _database
+
+
 @contextlib.contextmanager
 def _somebody(username: str) -> Iterator[None]:
     try:

@@ -1,10 +1,17 @@
 """The commands `frontdesk import` and `frontdesk export`."""
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import click
+
+from frontdesk.settings import Settings
+
+# How cli.py finds the database that --data and the variables mean.
+Database = Callable[[Path | None], AbstractContextManager[Settings]]
 
 _data = click.option(
     "--data",
@@ -29,7 +36,10 @@ _data = click.option(
     "auto: full while nobody has an account yet, gentle otherwise.",
 )
 @_data
-def import_command(file: Path, rejects: Path | None, pace: str, data: Path | None) -> None:
+@click.pass_obj
+def import_command(
+    database: Database, file: Path, rejects: Path | None, pace: str, data: Path | None
+) -> None:
     """Bring in people from FILE: CSV or NDJSON, also gzipped; - is standard input.
 
     Safe to interrupt and to run again: nobody comes in twice. Exits with 0 if everybody is in, 3 if rows were
@@ -38,7 +48,7 @@ def import_command(file: Path, rejects: Path | None, pace: str, data: Path | Non
     # Imported here and below: what they need takes a while to load, and other commands don't need it.
     from frontdesk import transfer
 
-    with _database(data) as settings:
+    with database(data) as settings:
         sys.exit(transfer.import_file(settings, file, rejects=rejects, pace=pace))
 
 
@@ -52,16 +62,10 @@ def import_command(file: Path, rejects: Path | None, pace: str, data: Path | Non
 )
 @click.option("--gzip", "zipped", is_flag=True, help="Compress; so does a FILE that ends in .gz.")
 @_data
-def export_command(file: Path, form: Any, zipped: bool, data: Path | None) -> None:
+@click.pass_obj
+def export_command(database: Database, file: Path, form: Any, zipped: bool, data: Path | None) -> None:
     """Write everybody to FILE, or to standard output, as `frontdesk import` reads it: with password hashes."""
     from frontdesk import transfer
 
-    with _database(data) as settings:
+    with database(data) as settings:
         sys.exit(transfer.export_file(settings, file, form=form, zipped=zipped))
-
-
-def _database(data: Path | None) -> Any:
-    # cli.py imports this module.
-    from frontdesk.cli import _database
-
-    return _database(data)
