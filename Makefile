@@ -53,6 +53,14 @@ format: $(STAMP) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: catalogues
+catalogues: $(STAMP) ## Bring the translations' catalogues up to the texts in pages and templates
+	$(BIN)/python scripts/catalogues.py
+
+.PHONY: screenshots
+screenshots: $(STAMP) ## Take the README's pictures anew
+	$(BIN)/python -m scripts.screenshots
+
 .PHONY: docs
 docs: $(STAMP) ## Write the generated pages (docs/settings.md)
 	$(BIN)/python scripts/settings_page.py
@@ -68,6 +76,12 @@ lock: $(STAMP) ## Pin every dependency anew
 .PHONY: bench
 bench: $(STAMP) ## Measure, and print each figure beside its bare limit
 	$(BIN)/python -m bench $(ARGS)
+
+# How many people the search is measured with; several sizes make a table.
+N ?= 10000 100000
+.PHONY: bench-search
+bench-search: $(STAMP) ## Measure search: make bench-search N="100000 1000000"
+	$(BIN)/python -m bench.search $(N) $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what was made here, but not .frontdesk, which holds data

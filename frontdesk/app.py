@@ -20,6 +20,7 @@ from frontdesk.accounts.service import Service
 from frontdesk.api import problems
 from frontdesk.api import routes as api
 from frontdesk.border import Border
+from frontdesk.errors import FrontdeskError
 from frontdesk.metrics import Metrics
 from frontdesk.server import Server
 from frontdesk.settings import Settings
@@ -27,6 +28,7 @@ from frontdesk.store import connection
 from frontdesk.store.notifications import listen_for_ended
 from frontdesk.web import errors as web_errors
 from frontdesk.web import routes as web
+from frontdesk.web.visitors import visitor
 
 ROLES = ("web", "api", "all")
 
@@ -76,10 +78,13 @@ def build(service: Service, role: str = "all", metrics: Metrics | None = None) -
     app.state.draining = False
     metrics.watch(service)
 
-    def show(request: Request, error: Exception) -> Response:
+    async def show(request: Request, error: Exception) -> Response:
         path = request.scope["path"]
         if role == "api" or path.startswith("/api/"):
             return problems.problem(request, error)
+        # A page that leads nowhere is still a page of somebody who is logged in.
+        with contextlib.suppress(FrontdeskError):
+            await visitor(request)
         return web_errors.show(request, error)
 
     return Border(app, show, metrics, service.settings.proxies)

@@ -8,7 +8,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
 from starlette.applications import Starlette
@@ -24,7 +24,7 @@ from frontdesk.metrics import Metrics
 from frontdesk.model import Client
 from frontdesk.settings import Network
 
-Show = Callable[[Request, Exception], Response]
+Show = Callable[[Request, Exception], Awaitable[Response]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
@@ -102,7 +102,8 @@ class Border:
                 state["busy"] = True
             if status:
                 raise
-            await self._show(Request(scope, receive), error)(scope, receive, note)
+            response = await self._show(Request(scope, receive), error)
+            await response(scope, receive, note)
         finally:
             took = time.perf_counter() - began
             method = scope["method"] if scope["method"] in _METHODS else "other"

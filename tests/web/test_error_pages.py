@@ -77,6 +77,12 @@ async def test_a_page_that_is_not_there(stranger: httpx.AsyncClient) -> None:
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
 
 
+async def test_a_page_that_is_not_there_knows_who_looks_for_it(browser: Browser, alice: cast.Actor) -> None:
+    answer = await browser(alice).get("/nowhere")
+    assert answer.status_code == 404
+    assert alice.account.name in answer.text
+
+
 async def test_a_method_that_a_page_does_not_have(stranger: httpx.AsyncClient) -> None:
     answer = await stranger.delete("/login")
     assert answer.status_code == 405
