@@ -50,7 +50,7 @@ _DATA = Path(".frontdesk")
 
 _data = click.option(
     "--data",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, readable=False),
     help=f"Folder of `frontdesk up`; {_DATA} where FRONTDESK_DATABASE_URL isn't set.",
 )
 
@@ -64,7 +64,7 @@ def main() -> None:
 @main.command()
 @click.option(
     "--data",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, readable=False),
     default=_DATA,
     show_default=True,
     help="Folder that keeps the data.",
