@@ -19,4 +19,6 @@ def routes() -> list[BaseRoute]:
         resource("/api/v1/sessions/{id}", DELETE=sessions.end),
         resource("/api/v1/accounts", POST=accounts.create),
         resource("/api/v1/openapi.json", GET=contract.openapi),
+        resource("/api/docs", GET=contract.docs),
+        resource("/api/docs/{name}", GET=contract.docs_file),
     ]
