@@ -135,7 +135,7 @@ def check_row(raw: Raw, header: tuple[str, ...]) -> Candidate | Rejected:
         return otherwise
 
     administrator = take("administrator", _boolean, otherwise=False)
-    email = take("email", clean_email)
+    email, email_key = take("email", clean_email, otherwise=("", ""))
     username, username_key = take(
         "username", lambda value: clean_username(value, reserved=administrator), otherwise=("", "")
     )
@@ -154,7 +154,7 @@ def check_row(raw: Raw, header: tuple[str, ...]) -> Candidate | Rejected:
         line=raw.line,
         id=account_id,
         email=email,
-        email_key=identity.email_key(email),
+        email_key=email_key,
         username=username,
         username_key=username_key,
         name=name,
@@ -275,13 +275,16 @@ _PLAIN_USERNAME = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,38}[a-z0-9_-]")
 _PLAIN_NAME = re.compile(r"[A-Za-z]{1,30}(?: [A-Za-z]{1,30}){0,2}")
 
 
-def clean_email(value: Any) -> str:
-    """As identity.clean_email."""
+def clean_email(value: Any) -> tuple[str, str]:
+    """As identity.clean_email, with its key."""
     text = _text(value)
     local, _, domain = text.rpartition("@")
     if _PLAIN_LOCAL.fullmatch(local) and len(domain) <= 100 and domain.isascii():
-        return f"{local}@{_clean_domain(domain)}"
-    return identity.clean_email(text)
+        email = f"{local}@{_clean_domain(domain)}"
+        if email.isascii():
+            return email, email
+    email = identity.clean_email(text)
+    return email, identity.email_key(email)
 
 
 @lru_cache(maxsize=16_384)
