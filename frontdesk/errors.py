@@ -8,6 +8,7 @@ FrontdeskError
 │   ├── MalformedBody       not JSON, not UTF-8, a key twice, not a form
 │   ├── BodyTooLarge
 │   ├── BodyTooSlow         the sender stopped in the middle
+│   ├── ClientGone          the sender hung up; nobody reads the answer
 │   ├── UnsupportedMediaType
 │   └── InvalidCursor       an `after` that we never gave out
 ├── EmailTaken
@@ -87,6 +88,10 @@ class BodyTooLarge(BadRequest):
 
 class BodyTooSlow(BadRequest):
     """The body didn't arrive in time."""
+
+
+class ClientGone(BadRequest):
+    """The sender hung up."""
 
 
 class UnsupportedMediaType(BadRequest):

@@ -3,7 +3,8 @@
 import asyncio
 import re
 import secrets
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -11,8 +12,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from frontdesk.accounts.service import Service
-from frontdesk.errors import BodyTooLarge, BodyTooSlow, CrossOrigin, MalformedBody
+from frontdesk.errors import BodyTooLarge, BodyTooSlow, ClientGone, CrossOrigin
 from frontdesk.model import Client, Login
+
+T = TypeVar("T")
 
 # The __Host- prefix binds the cookie to this host and to https (RFC 6265bis, section 4.1.3.2); browsers refuse
 # it over plain http, where `frontdesk up` runs.
@@ -119,8 +122,7 @@ def refuse_cross_origin(request: Request) -> None:
 
 
 async def read_body(request: Request) -> bytes:
-    """The whole body. Raises BodyTooLarge, before reading it where its length is told; BodyTooSlow; MalformedBody
-    if the sender hung up."""
+    """The whole body. Raises BodyTooLarge, before reading it where its length is told; BodyTooSlow; ClientGone."""
     settings = service_of(request).settings
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:12]) > settings.max_body:
@@ -135,8 +137,29 @@ async def read_body(request: Request) -> bytes:
     except TimeoutError as error:
         raise BodyTooSlow from error
     except ClientDisconnect as error:
-        raise MalformedBody from error
+        raise ClientGone from error
     return bytes(body)
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns; ended in the middle if the sender hangs up, so that nobody's password is hashed for
+    nobody. For after the body was read. Raises ClientGone, and what `work` raises."""
+    task = asyncio.ensure_future(work)
+    watch = asyncio.ensure_future(_hung_up(request))
+    try:
+        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        task.cancel()
+        await asyncio.wait((task,))
+        raise ClientGone
+    finally:
+        watch.cancel()
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def media_type(request: Request) -> str:

@@ -1,5 +1,8 @@
 """Showing who one is."""
 
+import contextlib
+import time
+
 from frontdesk.accounts import attempts, identity, sessions
 from frontdesk.accounts.service import Service
 from frontdesk.errors import Busy, Unauthenticated, WrongCredentials
@@ -17,6 +20,7 @@ async def log_in(service: Service, *, login: str, password: str, client: Client)
     Busy, Unavailable.
     """
     service.hasher.admit()
+    began = time.monotonic()
     by_email = "@" in login
     # What can't be kept can't be found either, but must cost as much. Nor can what is too long, and NFKC takes
     # quadratic time for a long row of combining marks: a body's worth of them would stop this process.
@@ -33,7 +37,7 @@ async def log_in(service: Service, *, login: str, password: str, client: Client)
         verdict = await service.hasher.verify(
             found.password_hash if found else None,
             password,
-            deadline=service.settings.hash_deadline,
+            deadline=service.settings.hash_deadline - (time.monotonic() - began),
         )
     except Busy:
         await attempts_store.refund(service.db, list(subjects))
@@ -52,6 +56,8 @@ async def log_in(service: Service, *, login: str, password: str, client: Client)
     if found.fresh < len(here):
         await attempts_store.remember_places(service.db, account.id, here)
     if verdict.renewed_hash_needed:
-        renewed = await service.hasher.hash(password, deadline=service.settings.hash_deadline)
-        await store.replace_password_hash(service.db, account.id, old=found.password_hash, new=renewed)
+        # There will be another login to renew it, and this one has succeeded.
+        with contextlib.suppress(Busy):
+            renewed = await service.hasher.hash(password)
+            await store.replace_password_hash(service.db, account.id, old=found.password_hash, new=renewed)
     return started

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from frontdesk.accounts import profile
 from frontdesk.api.body import Body, answer, no_content, read
 from frontdesk.api.visit import visit_of
-from frontdesk.requests import client_of, service_of
+from frontdesk.requests import client_of, service_of, while_connected
 
 
 class Changes(Body):
@@ -48,13 +48,14 @@ async def change_password(request: Request) -> Response:
     service = service_of(request)
     service.hasher.admit()
     body = await read(request, PasswordChange)
-    await profile.change_password(
+    work = profile.change_password(
         service,
         visit,
         current_password=body.current_password,
         password=body.password,
         client=client_of(request),
     )
+    await while_connected(request, work)
     return no_content()
 
 

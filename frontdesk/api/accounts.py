@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from frontdesk.accounts.register import register
 from frontdesk.api.body import Body, answer, read
-from frontdesk.requests import client_of, service_of
+from frontdesk.requests import client_of, service_of, while_connected
 
 
 class Registration(Body):
@@ -21,7 +21,7 @@ async def create(request: Request) -> Response:
     service = service_of(request)
     service.hasher.admit()
     body = await read(request, Registration)
-    account = await register(
+    work = register(
         service,
         email=body.email,
         username=body.username,
@@ -30,4 +30,4 @@ async def create(request: Request) -> Response:
         language=None if body.language is UNSET else body.language,
         client=client_of(request),
     )
-    return answer(account, 201)
+    return answer(await while_connected(request, work), 201)

@@ -11,7 +11,7 @@ from frontdesk.accounts.login import log_in
 from frontdesk.api.body import Body, answer, no_content, read
 from frontdesk.api.visit import visit_of
 from frontdesk.errors import NotFound
-from frontdesk.requests import client_of, service_of
+from frontdesk.requests import client_of, service_of, while_connected
 
 
 class Credentials(Body):
@@ -24,9 +24,8 @@ async def create(request: Request) -> Response:
     # Before a byte of the body is read: in a storm, refusing must cost nothing.
     service.hasher.admit()
     body = await read(request, Credentials)
-    return answer(
-        await log_in(service, login=body.login, password=body.password, client=client_of(request)), 201
-    )
+    work = log_in(service, login=body.login, password=body.password, client=client_of(request))
+    return answer(await while_connected(request, work), 201)
 
 
 async def list_mine(request: Request) -> Response:

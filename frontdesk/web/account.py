@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from frontdesk.accounts import profile
 from frontdesk.model import Visit
-from frontdesk.requests import clear_session_cookie, client_of, service_of
+from frontdesk.requests import clear_session_cookie, client_of, service_of, while_connected
 from frontdesk.web.catalogues import COOKIE
 from frontdesk.web.errors import CORRECTABLE, show_form_again
 from frontdesk.web.forms import read_form
@@ -50,13 +50,14 @@ async def change_password(request: Request) -> Response:
     form = await read_form(request, "current_password", "password")
     visit = await require_visitor(request)
     try:
-        await profile.change_password(
+        work = profile.change_password(
             service_of(request),
             visit,
             current_password=form["current_password"],
             password=form["password"],
             client=client_of(request),
         )
+        await while_connected(request, work)
     except CORRECTABLE as error:
         return show_form_again(request, "account.html", error, **_variables(request, visit))
     return redirect(request, "/account", notice="password_changed")

@@ -5,7 +5,13 @@ from starlette.responses import Response
 
 from frontdesk.accounts import login as accounts
 from frontdesk.errors import FieldError, InvalidFields
-from frontdesk.requests import clear_session_cookie, client_with_browser, service_of, set_session_cookie
+from frontdesk.requests import (
+    clear_session_cookie,
+    client_with_browser,
+    service_of,
+    set_session_cookie,
+    while_connected,
+)
 from frontdesk.web.errors import CORRECTABLE, show_form_again
 from frontdesk.web.forms import read_form
 from frontdesk.web.pages import local_path, redirect, render
@@ -28,12 +34,13 @@ async def log_in(request: Request) -> Response:
         empty = [FieldError(field, "missing") for field in ("login", "password") if not form[field]]
         if empty:
             raise InvalidFields(*empty)
-        login = await accounts.log_in(
+        work = accounts.log_in(
             service_of(request),
             login=form["login"],
             password=form["password"],
             client=client_with_browser(request),
         )
+        login = await while_connected(request, work)
     except CORRECTABLE as error:
         return show_form_again(request, "login.html", error, login=form["login"], next=target)
     await leave(request)

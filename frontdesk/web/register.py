@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from frontdesk.accounts import register as accounts
 from frontdesk.accounts import sessions
-from frontdesk.requests import client_with_browser, service_of, set_session_cookie
+from frontdesk.requests import client_with_browser, service_of, set_session_cookie, while_connected
 from frontdesk.web.errors import CORRECTABLE, show_form_again
 from frontdesk.web.forms import read_form
 from frontdesk.web.pages import language_for, local_path, redirect, render
@@ -34,7 +34,7 @@ async def register(request: Request) -> Response:
     service, client = service_of(request), client_with_browser(request)
     target = local_path(form["next"])
     try:
-        account = await accounts.register(
+        work = accounts.register(
             service,
             email=form["email"],
             username=form["username"],
@@ -43,6 +43,7 @@ async def register(request: Request) -> Response:
             language=language_for(request),
             client=client,
         )
+        account = await while_connected(request, work)
     except CORRECTABLE as error:
         return show_form_again(
             request,
