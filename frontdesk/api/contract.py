@@ -17,6 +17,7 @@ _YEAR = 31_536_000
 
 _FILES = {
     "docs.css": "text/css; charset=utf-8",
+    "unscripted.css": "text/css; charset=utf-8",
     "docs.js": "text/javascript; charset=utf-8",
     "logo.svg": "image/svg+xml",
 }

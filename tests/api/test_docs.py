@@ -58,7 +58,7 @@ async def test_the_page_may_run_only_our_own_files(http: httpx.AsyncClient) -> N
 async def test_the_files_of_the_page_are_served_and_no_others(http: httpx.AsyncClient) -> None:
     text = (await http.get(URL)).text
     names = set(re.findall(r'(?:src|href)="/api/docs/([^"]+)"', text))
-    assert names == {"docs.css", "docs.js", "logo.svg"}
+    assert names == {"docs.css", "unscripted.css", "docs.js", "logo.svg"}
     for name in names:
         answer = await http.get(f"{URL}/{name}")
         assert answer.status_code == 200

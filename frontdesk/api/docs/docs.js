@@ -42,21 +42,24 @@
     return { answer, value, shown };
   }
 
+  function preformatted(text) {
+    const found = document.createElement("pre");
+    found.textContent = text;
+    // What scrolls has to scroll by keyboard too.
+    found.tabIndex = 0;
+    return found;
+  }
+
   function show(result, { answer, shown }) {
     const status = document.createElement("p");
     const pill = document.createElement("span");
     pill.className = `status s${Math.floor(answer.status / 100)}`;
     pill.textContent = answer.status;
     status.append(pill, ` ${answer.statusText}`);
-    const headers = document.createElement("pre");
+    const headers = preformatted([...answer.headers].map(([name, value]) => `${name}: ${value}`).join("\n"));
     headers.className = "headers";
-    headers.textContent = [...answer.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
     result.replaceChildren(status, headers);
-    if (shown) {
-      const body = document.createElement("pre");
-      body.textContent = shown;
-      result.append(body);
-    }
+    if (shown) result.append(preformatted(shown));
   }
 
   async function tryIt(event) {
@@ -75,6 +78,8 @@
     }
     if (query.size) path += `?${query}`;
     button.disabled = true;
+    // An earlier answer mustn't be taken for this one's.
+    result.hidden = true;
     try {
       show(result, await send(form.dataset.name, form.dataset.method, path, form.elements.body?.value));
     } catch {
@@ -107,10 +112,8 @@
   }
 
   for (const form of document.querySelectorAll("form.try")) {
-    form.hidden = false;
     form.addEventListener("submit", tryIt);
   }
-  who.hidden = false;
   who.addEventListener("submit", logIn);
   document.getElementById("forget").addEventListener("click", forget);
   showWho();
