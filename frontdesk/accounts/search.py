@@ -13,7 +13,7 @@ from frontdesk.accounts import cursor as cursors
 from frontdesk.accounts import names, near
 from frontdesk.accounts.cursor import Cursor
 from frontdesk.accounts.mistakes import ONE, allowed, remainders
-from frontdesk.accounts.plan import WORD_BEGINS, Plan, Range, plan_of
+from frontdesk.accounts.plan import SCATTERED, WORD_BEGINS, Plan, Range, plan_of
 from frontdesk.model import People, Person
 from frontdesk.store import people as store
 from frontdesk.store.connection import Queries
@@ -22,8 +22,10 @@ LIMIT_MAX = 100
 
 # How often a list of ranges is read on for one page, when most of what a range holds was shown before.
 _ROUNDS = 3
-# How many people are looked at in search of the second word.
+# How many people who have one word are looked at for the others; there may be more, but hardly among these.
 _SCATTERED_MAX = 40
+# How many of the first keys may be of somebody who was found already.
+_SPARE = 4
 _FIRST = UUID(int=0)
 
 
@@ -93,25 +95,30 @@ class _Page:
         """Read `ranges` on from where the page before stopped, to one person more than the page holds."""
         if ranges is not self._plan.ranges:
             self._known = (*self._plan.ranges, *ranges)
-        for _ in range(_ROUNDS):
+        for turn in range(_ROUNDS):
             left = [r for r in ranges if self._position is None or r.order >= self._position.order]
             if not left:
                 return
-            want = 2 * (self._limit - len(self._found) + 1)
-            limits = [max(_SCATTERED_MAX, want) if r.scattered else want for r in left]
-            most = want + max(limits)
+            # Few are found by two keys; if these are not few, the next turn reads more.
+            want = self._limit - len(self._found) + 1 + (self._limit if turn else _SPARE)
+            limits = [_SCATTERED_MAX if r.scattered else want for r in left]
+            most = want + sum(_SCATTERED_MAX for r in left if r.scattered)
             rows = await store.scan(
                 db, [(*self._from(r), r.high, most) for r, most in zip(left, limits, strict=True)], limit=most
             )
             counts = [0] * len(left)
+            before = self._position
             for row in rows:
                 range_ = left[row.n]
                 counts[row.n] += 1
-                self._position = Cursor(*range_.order, row.key, row.account_id)
+                here = Cursor(*range_.order, row.key, row.account_id)
+                if before is not None and here <= before:
+                    continue
+                self._position = here
                 self._consider(row, range_)
                 if self.ended:
                     return
-                if counts[row.n] == limits[row.n]:
+                if counts[row.n] == limits[row.n] and not range_.scattered:
                     # This range may hold more; what was read of later ones comes after that.
                     break
             else:
@@ -131,7 +138,8 @@ class _Page:
         return People(people=people, next=position and cursors.write(position, digest=self._plan.digest))
 
     def _from(self, range_: Range) -> tuple[str, UUID]:
-        if self._position is not None and range_.order == self._position.order:
+        # Of a scattered range only the first are read at all, so it's always read from its beginning.
+        if self._position is not None and range_.order == self._position.order and not range_.scattered:
             return self._position.key, self._position.account_id
         return range_.low, _FIRST
 
@@ -144,7 +152,8 @@ class _Page:
             return
         if range_.scattered and not self._has_all_words(row.username, row.name):
             return
-        if self._start is not None and self._came_before(row, range_):
+        # Within one page `_found` knows who came before, except those whom the look for scattered words left out.
+        if (self._start is not None or range_.stage >= SCATTERED) and self._came_before(row, range_):
             return
         person = Person(username=row.username, name=row.name)
         self._found[row.account_id] = person, Cursor(*range_.order, row.key, row.account_id)
