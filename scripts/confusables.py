@@ -17,7 +17,7 @@ TARGET = Path(__file__).parent.parent / "frontdesk" / "accounts" / "confusables.
 
 
 def fold(text: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", text).casefold())
 
 
 def main() -> None:

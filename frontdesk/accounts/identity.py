@@ -3,6 +3,7 @@
 Sources: RFC 8265 (PRECIS usernames), UTS #39 (confusable characters), RFC 5321/6531 by email-validator.
 """
 
+import contextlib
 import unicodedata
 from functools import cache
 from importlib.resources import files
@@ -34,9 +35,7 @@ def clean_email(text: str) -> str:
     if len(text) > EMAIL_MAX:
         raise FieldRefused("email", "email_too_long", EMAIL_MAX)
     try:
-        found = email_validator.validate_email(
-            text.strip(), check_deliverability=False, test_environment=True
-        )
+        found = email_validator.validate_email(text.strip(), check_deliverability=False, strict=True)
     except email_validator.EmailNotValidError as error:
         raise FieldRefused("email", "email_invalid") from error
     return found.normalized
@@ -48,10 +47,13 @@ def email_key(email: str) -> str:
     bill1@ and billl@ are two people, and nobody can choose another address the way they can choose another
     username; an `а` from another script, on the other hand, is only ever there to deceive.
     """
+    with contextlib.suppress(FieldRefused):
+        # Of an address as it's typed: a domain has several spellings, which only its own rules (IDNA) bring together.
+        email = clean_email(email)
     folded = _fold(email.strip())
-    return (
-        folded if folded.isascii() else "".join(c if c.isascii() else _lookalikes().get(c, c) for c in folded)
-    )
+    if folded.isascii():
+        return folded
+    return _fold("".join(c if c.isascii() else _lookalikes().get(c, c) for c in folded))
 
 
 def clean_username(text: str, *, reserved: bool = False) -> str:
@@ -72,7 +74,7 @@ def clean_username(text: str, *, reserved: bool = False) -> str:
     if len(username) > USERNAME_MAX:
         raise FieldRefused("username", "username_too_long", USERNAME_MAX)
     # One 汉字 is a whole name; one letter isn't.
-    if len(username) < USERNAME_MIN and username.isascii():
+    if len(username) < USERNAME_MIN and unicodedata.category(username) != "Lo":
         raise FieldRefused("username", "username_too_short", USERNAME_MIN)
     if (
         not _NOT_IN_USERNAMES.isdisjoint(username)
@@ -125,7 +127,9 @@ def is_text(text: str) -> bool:
 
 
 def _fold(text: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    # Taken apart before its case is folded, or the order of a Greek letter's accents would depend on its case
+    # (Unicode, section 3.13, D145 to D147).
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", text).casefold())
 
 
 @cache
