@@ -61,6 +61,8 @@ def postgres(data: Path, **settings: str) -> Iterator[str]:
             port = settings["port"]
             _wait(binaries, server, sockets, port, data / _LOG)
             url = f"postgresql://postgres@/{_DATABASE}?host={quote(str(sockets), safe='')}&port={port}"
+            # Said, or PGSSLMODE would be asked.
+            url += "&sslmode=disable"
             with _anew(data / _URL_FILE) as file:
                 file.write(url)
             yield url

@@ -292,6 +292,8 @@ def test_data_of_another_version_of_postgresql_is_refused(data: Path) -> None:
 def test_variables_meant_for_another_postgresql_do_no_harm(data: Path) -> None:
     foreign = {
         "PGPORT": "6543",
+        "PGSERVICE": "elsewhere",
+        "PGSSLMODE": "verify-full",
         "PGHOST": "nowhere.invalid",
         "PGDATA": "/nowhere",
         "PGOPTIONS": "-c nonsense=1",
