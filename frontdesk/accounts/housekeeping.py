@@ -10,14 +10,16 @@ from frontdesk.errors import FrontdeskError
 from frontdesk.store import attempts, sessions
 
 _EVERY = 60.0
-_PAUSE = 10.0
 _STEP = 1000
 
 _log = logging.getLogger(__name__)
 
 
-async def keep_house(service: Service, show_sessions: Callable[[int], None]) -> None:
-    """Clean up once a minute, for as long as the process runs; `show_sessions` is told about how many there are."""
+async def keep_house(service: Service, show_sessions: Callable[[int], None], *, pause: float = 10.0) -> None:
+    """Clean up once a minute, for as long as the process runs; `show_sessions` is told about how many there are.
+
+    pause: seconds until it's tried again after a fault.
+    """
     while True:
         try:
             await count_sessions(service, show_sessions)
@@ -26,11 +28,11 @@ async def keep_house(service: Service, show_sessions: Callable[[int], None]) -> 
             await clean_up(service)
         except FrontdeskError as error:
             _log.warning("housekeeping waits: %s", type(error).__name__)
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(pause)
         except Exception:
             # Whatever it is, it must not end all cleaning until the next restart without a word.
             _log.exception("housekeeping failed")
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(pause)
 
 
 async def count_sessions(service: Service, show: Callable[[int], None]) -> None:

@@ -18,7 +18,8 @@ class Budget(NamedTuple):
 # clock_timestamp(), not now(): of many attempts that wait for each other's lock, each must see its own time.
 # counted_at moves on by what was forgotten, not to now: else whoever errs every nine minutes would never be
 # forgiven.
-_FORGOTTEN = "floor(extract(epoch FROM clock_timestamp() - a.counted_at) / 600)"
+# At least 0: a clock that was put back must not make failures of nothing.
+_FORGOTTEN = "greatest(0, floor(extract(epoch FROM clock_timestamp() - a.counted_at) / 600))"
 _FAILURES = f"greatest(0, a.failures - {_FORGOTTEN}::int) + 1"
 _CHARGE = f"""
     INSERT INTO attempts AS a (subject, failures, counted_at, blocked_until)
@@ -109,7 +110,8 @@ async def remember_places(db: Queries, account_id: UUID, places: list[bytes]) ->
         )
         DELETE FROM known_places
          WHERE EXISTS (SELECT FROM noted) AND account_id = $1 AND place IN (
-            SELECT place FROM known_places WHERE account_id = $1 ORDER BY last_login DESC OFFSET 20 - cardinality($2))
+            SELECT place FROM known_places WHERE account_id = $1 AND place <> ALL ($2)
+             ORDER BY last_login DESC OFFSET 20 - cardinality($2))
         """,
         account_id,
         places,
