@@ -115,7 +115,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         ),
     ] = 100
     registrations_per_address: Annotated[
-        int, Meta(ge=1, le=1_000_000, description="Registrations from one address (IPv6: /64) in an hour.")
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Registrations from one address (IPv6: /64) before the wait between two grows.",
+        ),
     ] = 100
     searches_per_minute: Annotated[
         int,

@@ -1,11 +1,14 @@
 """GET /people, /people/{username}"""
 
+import dataclasses
 from urllib.parse import quote
 
 import httpx
 import pytest
 
+from frontdesk import app
 from frontdesk.accounts import moderation, profile
+from frontdesk.accounts.meter import Meter
 from frontdesk.accounts.service import Service
 from frontdesk.model import Visit
 from tests.answers import faults, refused
@@ -163,6 +166,18 @@ async def test_a_limit_is_a_number_from_1_to_50(http: httpx.AsyncClient, bob: Ac
     for limit in ("1", "50"):
         answer = await http.get(URL, params={"q": "a", "limit": limit}, headers=bob.bearer)
         assert answer.status_code == 200
+
+
+async def test_one_account_may_search_only_so_often(service: Service, alice: Actor, bob: Actor) -> None:
+    border = app.build(dataclasses.replace(service, searches=Meter(3)), "api")
+    transport = httpx.ASGITransport(app=border, client=("192.0.2.1", 50000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+        for _ in range(3):
+            assert await find(http, "alice", bob) == ["alice"]
+        answer = await http.get(URL, params={"q": "alice"}, headers=bob.bearer)
+        refused(answer, 429, "throttled")
+        assert int(answer.headers["retry-after"]) >= 1
+        assert await find(http, "alice", alice) == ["alice"]
 
 
 async def test_a_cursor_is_one_that_was_given_out(http: httpx.AsyncClient, bob: Actor) -> None:

@@ -24,6 +24,7 @@ def test_the_server_keeps_its_contract(cluster: str, tmp_path: Path) -> None:
         "FRONTDESK_LOGIN_ATTEMPTS": "1000",
         "FRONTDESK_LOGIN_ATTEMPTS_PER_ADDRESS": "1000000",
         "FRONTDESK_REGISTRATIONS_PER_ADDRESS": "1000000",
+        "FRONTDESK_SEARCHES_PER_MINUTE": "100000",
     }
     with (
         databases.migrated(cluster) as url,
