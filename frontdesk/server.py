@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import socket
+import time
 from types import FrameType
 from typing import Any
 
@@ -19,6 +20,7 @@ from frontdesk.settings import Settings
 _HEAD_MAX = 32_768
 _HEADERS_MAX = 100
 _LINGER = 0.5
+_ONCE = 0.3
 _BUSY_PAUSE = 0.03
 
 
@@ -169,9 +171,12 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._app.state.draining:
-            # Asked twice, whoever asks is in a hurry.
-            self.force_exit = self.should_exit = True
+            # Asked twice, whoever asks is in a hurry; but one Ctrl-C may come twice, from the terminal and from a
+            # parent that passes it on.
+            if time.monotonic() - self._asked_at > _ONCE:
+                self.force_exit = self.should_exit = True
             return
+        self._asked_at = time.monotonic()
         # Load balancers see /readyz and turn away while requests that are on their way are still answered.
         self._app.state.draining = True
         asyncio.get_running_loop().call_later(self._drain_delay, self._stop)

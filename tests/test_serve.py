@@ -199,11 +199,23 @@ def test_second_signal_stops_at_once(second: signal.Signals, served_url: str, tm
             slow.sendall(b"Content-Length: 9\r\n\r\n{")
             server.terminate()
             _wait_for(lambda: httpx.get(server.url + "/readyz").status_code == 503)
+            time.sleep(0.4)
             began = time.monotonic()
             server.process.send_signal(second)
             assert server.process.wait(10) == 0
             assert time.monotonic() - began < 3
         assert "Traceback" not in server.output()
+
+
+def test_one_interrupt_that_comes_twice_is_no_hurry(served_url: str, tmp_path: Path) -> None:
+    # From the terminal, and from the parent of several processes.
+    with serve(tmp_path, served_url, FRONTDESK_DRAIN_DELAY="0.7") as server:
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGINT)
+        _wait_for(lambda: httpx.get(server.url + "/readyz").status_code == 503)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(10) == 0
+        assert time.monotonic() - began > 0.7
 
 
 def test_request_that_never_ends_is_cut_off_after_the_drain_timeout(served_url: str, tmp_path: Path) -> None:
