@@ -54,10 +54,9 @@ def import_file(settings: Settings, file: Path, *, rejects: Path | None, pace: s
         raise OperatorError("--rejects is the file to import", "Choose another.")
     tally = Tally()
 
-    async def run() -> None:
+    async def run(source: BinaryIO, rows: Rows) -> None:
         async with _database(settings, _STATEMENT_SECONDS) as db:
-            with _opened(file) as source, _rejects(rejects, ours=ours) as reject:
-                rows = Rows(source, "standard input" if file == _STANDARD else str(file))
+            with _rejects(rejects, ours=ours) as reject:
                 size = os.fstat(source.fileno()).st_size if source.seekable() else 0
                 full = pace == "full" or (pace == "auto" and await importing.is_empty(db))
                 chosen = full_pace(available_cores()) if full else gentle_pace()
@@ -67,9 +66,14 @@ def import_file(settings: Settings, file: Path, *, rejects: Path | None, pace: s
                     await import_rows(db, rows, pace=chosen, reject=reject, tally=tally)
 
     try:
-        if interrupted := _run(run()):
-            _say(f"Interrupted. {_sum(tally)} The same command goes on from here.")
-            return interrupted
+        with _opened(file) as source:
+            # The first read may wait for somebody to type; outside of the event loop Ctrl-C ends it.
+            rows = Rows(source, "standard input" if file == _STANDARD else str(file))
+            if interrupted := _run(run(source, rows)):
+                _say(f"Interrupted. {_sum(tally)} The same command goes on from here.")
+                return interrupted
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except OperatorError:
         if tally.rows:
             _say(_sum(tally))
@@ -137,7 +141,8 @@ async def _database(settings: Settings, seconds: float) -> AsyncIterator[connect
 @contextlib.contextmanager
 def _opened(file: Path) -> Iterator[BinaryIO]:
     if file == _STANDARD:
-        yield sys.stdin.buffer
+        # Not sys.stdin, which the interpreter wants to close at its end, while a thread still waits for more.
+        yield open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
         return
     try:
         source = file.open("rb")

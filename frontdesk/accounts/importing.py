@@ -80,8 +80,7 @@ async def import_rows(
     Raises OperatorError if the file is damaged or the database stays away: then everything that `tally` counts
     is done, and importing again does the rest.
     """
-    async with contextlib.AsyncExitStack() as stack:
-        checked = stack.enter_context(_checked(rows, pace))
+    with _checked(rows, pace) as checked:
         lanes = [
             asyncio.create_task(_store_all(db, checked, reject=reject, tally=tally, rest=pace.rest))
             for _ in range(pace.lanes)
@@ -92,8 +91,12 @@ async def import_rows(
             for lane in lanes:
                 lane.cancel()
             await asyncio.gather(*lanes, return_exceptions=True)
+        if checked.error is not None:
+            raise checked.error
     if tally.added >= _ANALYSE_FROM:
-        await store.analyse(db)
+        # Autovacuum does it later, if the database goes away just now.
+        with contextlib.suppress(Unavailable):
+            await store.analyse(db)
 
 
 async def _store_all(
@@ -203,19 +206,19 @@ class _Stream:
 
     def __init__(self, size: int) -> None:
         self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[Checked | BaseException | None] = asyncio.Queue(size)
+        self._queue: asyncio.Queue[Checked | None] = asyncio.Queue(size)
+        # What ended the reading before the end. It waits until all that was read before is stored.
+        self.error: BaseException | None = None
 
     async def next(self) -> Checked | None:
-        """The next chunk, None at the end of all. Raises what ended a thread."""
+        """The next chunk, None after the last one."""
         found = await self._queue.get()
-        if found is None or isinstance(found, BaseException):
+        if found is None:
             # For the other tasks, too.
             self._queue.put_nowait(None)
-        if isinstance(found, BaseException):
-            raise found
         return found
 
-    def put(self, item: Checked | BaseException | None) -> None:
+    def put(self, item: Checked | None) -> None:
         """For threads: waits while the stream is full. Raises RuntimeError or a cancellation after the end."""
         asyncio.run_coroutine_threadsafe(self._queue.put(item), self._loop).result()
 
@@ -230,23 +233,22 @@ def _checked(rows: Rows, pace: Pace) -> Iterator[_Stream]:
 
     def take() -> Chunk | None:
         with reading:
-            return next(chunks, None)
+            return None if stream.error else next(chunks, None)
 
     def work(check: Callable[[Chunk], Checked]) -> None:
         nonlocal running
-        end: BaseException | None = None
         try:
             while (chunk := take()) is not None:
                 stream.put(check(chunk))
         except BaseException as error:
-            end = error
+            stream.error = error
         with reading:
             running -= 1
             last = running == 0
-        # After the end of the loop nobody listens.
-        with contextlib.suppress(BaseException):
-            if end is not None or last:
-                stream.put(end)
+        if last:
+            # After the end of the loop nobody listens.
+            with contextlib.suppress(BaseException):
+                stream.put(None)
 
     for check in [checker.check for checker in checkers] or [check_chunk]:
         # A daemon, because it may be waiting for a pipe that never ends.

@@ -5,6 +5,7 @@ is one bad row, after which the next line counts again.
 """
 
 import codecs
+import contextlib
 import csv
 import gzip
 import io
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import msgspec
 from msgspec import Struct
 
 from frontdesk.errors import OperatorError
@@ -83,6 +85,7 @@ class Rows:
         self.header: tuple[str, ...] = ()
         if start == b"{":
             self._rows = self._json_rows()
+            self._check_first(head.lstrip())
         else:
             self._rows = self._csv_rows()
             self.header = self._read_header()
@@ -175,6 +178,13 @@ class Rows:
                 yield Raw(feed.first, fault=_NOT_TEXT)
             elif cells:
                 yield Raw(feed.first, tuple(cells))
+
+    def _check_first(self, head: bytes) -> None:
+        # What is wrong in the first object is wrong in all of them.
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            first = msgspec.json.decode(head.split(b"\n")[0])
+            if isinstance(first, dict):
+                check_columns(self.name, tuple(first))
 
     def _read_header(self) -> tuple[str, ...]:
         found = next(self._rows, None)

@@ -1,7 +1,9 @@
 """Importing people: who comes in, who doesn't, and what is told of them."""
 
 import asyncio
+import gzip
 import json
+import re
 from base64 import b64encode
 from hashlib import pbkdf2_hmac
 from typing import Any
@@ -17,7 +19,7 @@ from frontdesk.accounts.importing import Pace
 from frontdesk.accounts.login import log_in
 from frontdesk.accounts.search import index_people, search
 from frontdesk.accounts.service import Service
-from frontdesk.errors import WrongCredentials
+from frontdesk.errors import OperatorError, WrongCredentials
 from tests import cast
 from tests.accounts.arrivals import ALONE, bring_in, counts, crowd, everybody, index_of, ndjson, somebody
 
@@ -233,3 +235,16 @@ async def test_two_imports_of_the_same_people_at_once_bring_in_each_once(
     assert first[0].added + second[0].added == 400
     assert first[0].there + second[0].there == 400
     assert len(await everybody(db)) == 400
+
+
+async def test_a_file_that_is_damaged_brings_in_what_is_before_the_damage(
+    service: Service, db: asyncpg.Connection
+) -> None:
+    archive = gzip.compress(ndjson(*crowd(5000)))
+    pace = Pace(rows=100, processes=2, lanes=2)
+    with pytest.raises(OperatorError, match="can't be read after line") as told:
+        await bring_in(service.db, archive[: len(archive) // 2], pace)
+    line = int(re.findall(r"line ([0-9,]+)", str(told.value))[0].replace(",", ""))
+    # The last chunk wasn't whole, and isn't in.
+    assert 0 < line < 5000
+    assert len(await everybody(db)) == line // 100 * 100

@@ -5,6 +5,7 @@ import gzip
 import io
 import tracemalloc
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,6 +66,7 @@ def test_the_same_people_can_be_written_in_many_ways(data: bytes) -> None:
         (b"email,username\n", "lacks the column name"),
         (b"email,name,username,name\n", "has a column twice: name"),
         (b"email,username,name,passwort,x\n", "has unknown columns: passwort, x"),
+        (b'{"email":"a@example.org","username":"a","pass":"x"}', "has unknown columns: pass"),
         (b"email;username;name\n", "has unknown columns: email;username;name"),
         ("email,username,name\n".encode("utf-16"), "is in UTF-16 or UTF-32"),
         ("email,username,name\n".encode("utf-16-le"), "is in UTF-16 or UTF-32"),
@@ -173,7 +175,8 @@ def test_no_bytes_are_an_error_that_a_person_could_not_read(data: bytes, json: b
         return
     assert rows[0].fault is None
     for row in rows:
-        check_row(row, REQUIRED)
+        # Whatever has become of it can be sent on.
+        msgspec.msgpack.encode(check_row(row, REQUIRED))
 
 
 def outcome(check: object, text: str) -> object:
