@@ -162,6 +162,7 @@ class Server(uvicorn.Server):
         )
         self._app = border.app
         self._drain_delay = settings.drain_delay
+        self._asked_at = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
