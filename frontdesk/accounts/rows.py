@@ -94,7 +94,16 @@ class Rows:
         """The rows, at most `size` at a time, fewer if they are long."""
         rows: list[Raw] = []
         length = 0
-        for row in self._rows:
+        damage: OperatorError | None = None
+        while True:
+            try:
+                row = next(self._rows)
+            except StopIteration:
+                break
+            except OperatorError as error:
+                # What was read before it is still good.
+                damage = error
+                break
             rows.append(row)
             length += len(row.json or b"") + sum(map(len, row.cells or ()))
             if len(rows) >= size or length >= CHUNK_BYTES:
@@ -102,6 +111,8 @@ class Rows:
                 rows, length = [], 0
         if rows:
             yield Chunk(self.header, rows, self._position())
+        if damage is not None:
+            raise damage
 
     def _position(self) -> int:
         # A pipe has none.
