@@ -117,7 +117,9 @@ def refuse_cross_origin(request: Request) -> None:
         return
     public_url = service_of(request).settings.public_url
     ours = urlsplit(public_url).netloc if public_url else request.headers.get("host", "")
-    if origin == "null" or urlsplit(origin).netloc.lower() != ours.lower():
+    # Compared, not parsed: an origin is nothing but scheme, host and port (RFC 6454), and urlsplit raises on some.
+    theirs = origin.partition("://")[2]
+    if not theirs or theirs.lower() != ours.lower():
         raise CrossOrigin
 
 

@@ -131,6 +131,14 @@ def test_headers_of_any_value_are_no_fault_of_ours(server: Running, token: str) 
         refused(answer, 415, "unsupported_media_type")
 
 
+def test_an_origin_that_is_none_is_another_one(server: Running) -> None:
+    for origin in (b"http://[", b"http://[::1", b"//", b"\xff", b"", b"null", b"http://x:99999999", b"x"):
+        form = b"login=alice&password=x&next=/"
+        lines = (b"POST /login HTTP/1.1", b"Host: x", b"Origin: " + origin)
+        typed = (b"Content-Type: application/x-www-form-urlencoded", b"Content-Length: %d" % len(form))
+        assert ask(server.url, head(*lines, *typed) + form).status == 403, origin
+
+
 def test_an_absolute_target_is_the_same_as_its_path(server: Running, token: str) -> None:
     authorization = b"Authorization: Bearer " + token.encode()
     answer = ask(server.url, head(b"GET http://x/api/v1/verify HTTP/1.1", b"Host: x", authorization))
