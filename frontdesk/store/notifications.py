@@ -25,6 +25,7 @@ async def announce_ended(db: Queries, account_id: UUID) -> None:
 async def listen_for_ended(url: str, heard: Callable[[UUID | None], None]) -> None:
     """Call `heard` with each account announced, for as long as this runs; with None after a gap, when some may
     have been missed. A lost connection is made anew, again and again."""
+    cut_off = False
     while True:
         try:
             connection = await asyncpg.connect(
@@ -33,11 +34,14 @@ async def listen_for_ended(url: str, heard: Callable[[UUID | None], None]) -> No
             try:
                 await connection.add_listener(_CHANNEL, lambda *args: heard(UUID(str(args[3]))))
                 heard(None)
+                cut_off = False
                 while True:
                     await asyncio.sleep(_PULSE)
                     await connection.execute("SELECT 1", timeout=_PULSE)
             finally:
                 connection.terminate()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            _log.warning("notifications are cut off: %s", type(error).__name__)
+            if not cut_off:
+                _log.warning("notifications are cut off: %s", type(error).__name__)
+            cut_off = True
             await asyncio.sleep(_RETRY)
