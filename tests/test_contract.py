@@ -30,7 +30,7 @@ RAISED = {
     "delete /api/v1/account": {"RecentLoginRequired"},
     "put /api/v1/account/password": {"Throttled", "Busy"},
     "get /api/v1/people": {"InvalidCursor", "Throttled"},
-    "get /api/v1/people/{username}": {"NotFound"},
+    "get /api/v1/people/{username}": {"NotFound", "Throttled"},
 }
 
 

@@ -118,7 +118,12 @@ async def find_people(
 
 
 async def find_person(service: Service, visit: Visit, username: str) -> Person:
-    """Somebody by their username, as others see them. Raises NotFound, also for those who hide."""
+    """Somebody by their username, as others see them.
+
+    Counts as a search, or usernames could be tried as fast as a script can. Raises NotFound, also for those who
+    hide; Throttled, Unavailable.
+    """
+    service.searches.charge(f"account {visit.account.id}")
     if not identity.is_text(username) or len(username) > 4 * identity.USERNAME_MAX:
         raise NotFound
     person = await store.find_person(service.db, identity.username_key(username), viewer=visit.account.id)

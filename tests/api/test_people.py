@@ -184,3 +184,14 @@ async def test_a_cursor_is_one_that_was_given_out(http: httpx.AsyncClient, bob: 
     for after in ("x", "AAAA", "A" * 1000, "\x00", "\ud7ff", "' OR 1=1 --", "=" * 40, "王伟"):
         answer = await http.get(URL, params={"q": "heron", "after": after}, headers=bob.bearer)
         assert faults(answer) == {("after", "cursor_invalid")}
+
+
+async def test_looking_up_one_person_after_the_other_counts_as_searching(
+    service: Service, alice: Actor, bob: Actor
+) -> None:
+    hurried = dataclasses.replace(service, searches=Meter(3))
+    transport = httpx.ASGITransport(app=app.build(hurried))
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+        found = [await http.get("/api/v1/people/bob", headers=alice.bearer) for _ in range(4)]
+        assert [answer.status_code for answer in found] == [200, 200, 200, 429]
+        assert int(found[-1].headers["Retry-After"]) >= 1
