@@ -22,7 +22,7 @@ from rich.progress import Progress
 from bench import stack
 from bench.load import Result, load, paced, request
 from bench.report import Figure, table, write_section
-from bench.storm import Storm
+from bench.storm import FRONTDESK, Storm
 
 _PEOPLE = 1000
 _CONNECTIONS = 64
@@ -158,8 +158,7 @@ def _logins(clients: int) -> list[Callable[[], bytes]]:
 
 
 def _login_of(number: int) -> bytes:
-    body = b'{"login":"u%d","password":"%s"}' % (number % _PEOPLE, stack.PASSWORD.encode())
-    return request("POST", "/api/v1/sessions", body=body)
+    return FRONTDESK.request(number % _PEOPLE)
 
 
 if __name__ == "__main__":

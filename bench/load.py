@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 Request = tuple[bytes, str]
+NO_ANSWER = 0
 
 
 @dataclass
@@ -30,25 +31,35 @@ class Result:
         return times[min(len(times) - 1, math.ceil(len(times) * percent / 100) - 1)] if times else math.nan
 
 
-def request(method: str, path: str, *, token: str = "", body: bytes = b"") -> bytes:
+def request(
+    method: str, path: str, *, token: str = "", body: bytes = b"", content_type: str = "application/json"
+) -> bytes:
     """A request as it goes over the wire."""
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", "User-Agent: frontdesk-bench"]
     if token:
         lines.append(f"Authorization: Bearer {token}")
     if body:
-        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+        lines += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 async def load(
-    port: int, requests: Iterable[Callable[[], bytes]], *, seconds: float, pause: float = 0.0
+    port: int,
+    requests: Iterable[Callable[[], bytes]],
+    *,
+    seconds: float,
+    pause: float = 0.0,
+    timeout: float | None = None,
 ) -> Result:
-    """Each of `requests` on a connection of its own, again and again for `seconds`, `pause` seconds apart."""
+    """Each of `requests` on a connection of its own, again and again for `seconds`, `pause` seconds apart.
+
+    What took `timeout` seconds is given up, and counts as the answer NO_ANSWER after that time.
+    """
     result = Result()
     began = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for make in requests:
-            group.create_task(_client(port, make, began + seconds, pause, result))
+            group.create_task(_client(port, make, began + seconds, pause, timeout, result))
     result.seconds = time.perf_counter() - began
     return result
 
@@ -86,7 +97,14 @@ async def paced(port: int, make: Callable[[int], bytes], *, rate: float, seconds
     return result
 
 
-async def _client(port: int, make: Callable[[], bytes], until: float, pause: float, result: Result) -> None:
+async def _client(
+    port: int,
+    make: Callable[[], bytes],
+    until: float,
+    pause: float,
+    timeout: float | None,
+    result: Result,
+) -> None:
     loop = asyncio.get_running_loop()
     connection: _Connection | None = None
     while time.perf_counter() < until:
@@ -94,9 +112,15 @@ async def _client(port: int, make: Callable[[], bytes], until: float, pause: flo
         try:
             if connection is None:
                 _, connection = await loop.create_connection(_Connection, "127.0.0.1", port)
-            status = await connection.ask(make())
+            asked = connection.ask(make())
+            status = await (asked if timeout is None else asyncio.wait_for(asked, timeout))
             if connection.closed:
                 connection = None
+        except TimeoutError:
+            if connection is not None:
+                connection.close()
+            connection = None
+            status = NO_ANSWER
         except (OSError, EOFError):
             result.failures += 1
             connection = None

@@ -34,8 +34,8 @@ def table(figures: list[Figure]) -> str:
     lines = ["| figure | median | runs | to reach | |", "| --- | ---: | ---: | --- | --- |"]
     for figure in figures:
         verdict = "" if figure.reached is None else "reached" if figure.reached(figure.median) else "**missed**"
-        value = f"{'~' if figure.moved else ''}{_number(figure.median)} {figure.unit}".strip()
-        span = f"{_number(min(figure.values))} to {_number(max(figure.values))}"
+        value = f"{'~' if figure.moved else ''}{number(figure.median)} {figure.unit}".strip()
+        span = f"{number(min(figure.values))} to {number(max(figure.values))}"
         lines.append(f"| {figure.name} | {value} | {span} | {figure.target} | {verdict} |")
     return "\n".join(lines)
 
@@ -52,5 +52,5 @@ def write_section(title: str, text: str) -> None:
     PAGE.write_text(page.rstrip() + "\n", encoding="utf-8")
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,12 +1,13 @@
 """A storm of logins, from a process of its own, so that it doesn't slow the clients that measure.
 
-python -m bench.storm PORT CLIENTS PAUSE
+python -m bench.storm PORT CLIENTS PAUSE PATH BODY CONTENT_TYPE
 """
 
 import contextlib
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import uvloop
 
@@ -14,11 +15,29 @@ from bench import stack
 from bench.load import load, request
 
 
+@dataclass(frozen=True)
+class Login:
+    """How to log in as one of many: {n} in `body` is the account's number."""
+
+    path: str
+    body: str
+    content_type: str = "application/json"
+
+    def request(self, number: int) -> bytes:
+        body = self.body.replace("{n}", str(number)).encode()
+        return request("POST", self.path, body=body, content_type=self.content_type)
+
+
+# By e-mail: the key of a username takes 0 for o, and `fill` doesn't.
+FRONTDESK = Login("/api/v1/sessions", '{"login":"u{n}@example.org","password":"' + stack.PASSWORD + '"}')
+
+
 class Storm(contextlib.AbstractContextManager["Storm"]):
     """`clients` that log in again and again, `pause` seconds after each answer, for as long as the block runs."""
 
-    def __init__(self, port: int, clients: int, *, pause: float) -> None:
-        self._command = [sys.executable, "-m", "bench.storm", str(port), str(clients), str(pause)]
+    def __init__(self, port: int, clients: int, *, pause: float, login: Login = FRONTDESK) -> None:
+        arguments = [str(port), str(clients), str(pause), login.path, login.body, login.content_type]
+        self._command = [sys.executable, "-m", "bench.storm", *arguments]
 
     def __enter__(self) -> "Storm":
         # The clients that measure share its core, and must not have to wait for it.
@@ -32,8 +51,8 @@ class Storm(contextlib.AbstractContextManager["Storm"]):
 
 def main() -> None:
     port, clients, pause = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    bodies = [b'{"login":"u%d","password":"%s"}' % (n, stack.PASSWORD.encode()) for n in range(clients)]
-    requests = [request("POST", "/api/v1/sessions", body=body) for body in bodies]
+    login = Login(*sys.argv[4:])
+    requests = [login.request(number) for number in range(clients)]
     uvloop.run(load(port, [lambda r=r: r for r in requests], seconds=600, pause=pause))  # type: ignore[misc]
 
 
