@@ -17,7 +17,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import product
+from itertools import islice, product
 
 from anyascii import anyascii
 
@@ -198,7 +198,8 @@ def _surname(word: str) -> tuple[str, ...]:
 
 def _given(word: str) -> tuple[str, ...]:
     options = [readings("given", character) or (_romanise(character),) for character in word]
-    return tuple("".join(option) for option in product(*options))[:3]
+    # The first three and no more: of a long row of such characters there are 2 to the power of its length.
+    return tuple("".join(option) for option in islice(product(*options), 3))
 
 
 def _korean(word: str, *, whole: bool) -> tuple[Words, ...]:

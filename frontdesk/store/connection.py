@@ -35,6 +35,9 @@ _NOT_NOW = (
 )
 
 
+_BROKEN_OFF = (asyncio.CancelledError, TimeoutError)
+
+
 class Queries(Protocol):
     """What a statement needs: a `Database`, or one connection inside a transaction."""
 
@@ -66,9 +69,12 @@ class Database:
         try:
             connection = await self._pool.take()
             try:
-                return await method(connection, query, *args)
-            finally:
-                self._pool.give_back(connection)
+                found = await method(connection, query, *args)
+            except BaseException as error:
+                self._pool.give_back(connection, broken_off=isinstance(error, _BROKEN_OFF))
+                raise
+            self._pool.give_back(connection)
+            return found
         except _NOT_NOW as error:
             raise Unavailable(1) from error
 
@@ -80,8 +86,10 @@ class Database:
             try:
                 async with connection.transaction():
                     yield connection
-            finally:
-                self._pool.give_back(connection)
+            except BaseException as error:
+                self._pool.give_back(connection, broken_off=isinstance(error, _BROKEN_OFF))
+                raise
+            self._pool.give_back(connection)
         except _NOT_NOW as error:
             raise Unavailable(1) from error
 

@@ -2,7 +2,8 @@
 
 asyncpg's own pool gives a freed connection to whoever asks at that moment, before those who wait: the slowest
 hundredth then waits twice as long. Its proxies and its reset also cost about a fifth of a session check. Nothing
-here leaves a trace on a connection (no session setting, no temporary table), so there is nothing to reset.
+here leaves a trace on a connection (no session setting, no temporary table), so there is nothing to reset; one whose
+work was broken off is thrown away.
 docs/decisions/0006-pool.md has the figures.
 """
 
@@ -51,6 +52,7 @@ class Pool:
                 return connection
             self._open -= 1
         if self._open < self._size:
+            self._open += 1
             return await self._make()
         turn: asyncio.Future[asyncpg.Connection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
@@ -67,11 +69,14 @@ class Pool:
             raise
         return await self._make() if given is None else given
 
-    def give_back(self, connection: asyncpg.Connection) -> None:
-        """End a turn. A connection that broke, or is in the middle of something, is thrown away."""
-        if self._closed or connection.is_closed() or connection.is_in_transaction():
+    def give_back(self, connection: asyncpg.Connection, *, broken_off: bool = False) -> None:
+        """End a turn. A connection that broke, or is in the middle of something, is thrown away.
+
+        broken_off: whether its work was. A BEGIN that was cancelled may have been executed all the same, and
+        asyncpg couldn't tell: whatever the next one writes would be rolled back after it was answered.
+        """
+        if broken_off or self._closed or connection.is_closed() or connection.is_in_transaction():
             connection.terminate()
-            self._open -= 1
             self._pass_on(None)
         else:
             self._pass_on(connection)
@@ -88,20 +93,21 @@ class Pool:
             await connection.close(timeout=1)
 
     async def _make(self) -> asyncpg.Connection:
-        self._open += 1
+        """A new connection, on a place that was counted already."""
         try:
             return await self._connect()
         except BaseException:
-            self._open -= 1
             self._pass_on(None)
             raise
 
     def _pass_on(self, connection: asyncpg.Connection | None) -> None:
-        """Give a connection, or with None the right to make one, to who waits the longest."""
+        """Give a connection, or with None its place, to who waits the longest."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(connection)
                 return
-        if connection is not None:
+        if connection is None:
+            self._open -= 1
+        else:
             self._free.append(connection)

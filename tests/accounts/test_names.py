@@ -159,3 +159,8 @@ def test_one_away_holds_what_is_one_mistake_away(word: str) -> None:
     for other in one_away(word)[::17]:
         assert other != word
         assert mistakes_between(other, word) == 1 or mistakes_between(word, other) == 1
+
+
+@pytest.mark.timeout(5)
+def test_a_long_row_of_characters_with_two_readings_costs_no_more_than_a_short_one() -> None:
+    assert keys_of("alice", "王 " + "行" * 98)

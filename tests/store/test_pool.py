@@ -1,11 +1,13 @@
 """Taking turns with connections."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
 import pytest
 
+from frontdesk.store.connection import open_database
 from frontdesk.store.pool import Pool
 
 pytestmark = pytest.mark.anyio
@@ -165,3 +167,45 @@ async def test_a_hundred_at_once_share_two_connections(make_pool: MakePool) -> N
     await asyncio.gather(*(use(lambda connection: connection.fetchval("SELECT 1")) for _ in range(100)))
     assert most == 2
     assert (pool.open, pool.idle) == (2, 2)
+
+
+async def test_no_more_connections_than_its_size_when_all_break_at_once(make_pool: MakePool) -> None:
+    pool = make_pool(size=2)
+    connections = [await pool.take() for _ in range(2)]
+    waiters = [await waiting(pool) for _ in range(2)]
+    for connection in connections:
+        connection.terminate()
+        pool.give_back(connection)
+    newcomers = [asyncio.create_task(pool.take()) for _ in range(2)]
+    served = [await waiter for waiter in waiters]
+    assert pool.open == 2
+    for connection in served:
+        pool.give_back(connection)
+    for newcomer in newcomers:
+        pool.give_back(await newcomer)
+    assert pool.open == 2
+
+
+async def test_a_transaction_cancelled_while_it_begins_leaves_nothing_to_the_next(database_url: str) -> None:
+    database = open_database(database_url, size=1, timeout=5)
+    assert await database.fetchval("SELECT 1") == 1
+
+    async def begin() -> None:
+        async with database.transaction():
+            raise AssertionError("cancelled before this")
+
+    for steps in range(1, 4):
+        task = asyncio.create_task(begin())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, AssertionError):
+            await task
+        await database.execute("CREATE TABLE IF NOT EXISTS kept (n integer)")
+        await database.execute("INSERT INTO kept VALUES (1)")
+        async with database.transaction() as db:
+            await db.execute("INSERT INTO kept VALUES (2)")
+        other = await asyncpg.connect(database_url)
+        assert await other.fetchval("SELECT count(*) FROM kept") == 2 * steps
+        await other.close()
+    await database.close()
