@@ -77,6 +77,10 @@ lock: $(STAMP) ## Pin every dependency anew
 bench: $(STAMP) ## Measure, and print each figure beside its bare limit
 	$(BIN)/python -m bench $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: $(STAMP) ## Measure beside fastapi-users, PocketBase and Keycloak
+	$(BIN)/python -m bench.peers $(ARGS)
+
 # How many people the search is measured with; several sizes make a table.
 N ?= 10000 100000
 .PHONY: bench-search
