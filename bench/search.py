@@ -31,9 +31,11 @@ import asyncpg
 from bench import directory, load, queries
 from bench.people import people
 from frontdesk import local
-from frontdesk.accounts.search import index_person
+from frontdesk.accounts.search import index_person, search
 
 _LIMIT = 20
+# Milliseconds after which somebody who waits for LIKE has left.
+_PATIENCE = 10_000
 _PASSWORD = "nine wet herons in a row"
 # Every entry of an index and every row of a table that any statement has read.
 _ROWS = """
@@ -51,13 +53,24 @@ _LIKE = """
 
 
 class Line(NamedTuple):
-    """One class of query: milliseconds, and rows an average query touched."""
+    """One class of query: milliseconds, and rows an average query touched.
+
+    `busy`: the 99th percentile of the processor time of service and PostgreSQL together, which is what the wall clock
+    would show on a machine that does nothing else.
+    """
 
     kind: str
     p50: float
     p99: float
+    busy: float
     rows: float
     crowd_p99: float
+
+
+class Like(NamedTuple):
+    """One class of query by LIKE 'q%' and by LIKE '%q%': milliseconds, _PATIENCE if it was given up."""
+
+    kind: str
     prefix: float
     infix: float
 
@@ -75,8 +88,9 @@ class Quality(NamedTuple):
 class Server:
     """Frontdesk's API on a port of this machine, and somebody who is logged in."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, pid: int) -> None:
         self.port = port
+        self.pid = pid
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         name = f"bench{uuid4().hex[:12]}"
         fields = {"email": f"{name}@example.org", "username": name, "name": "Ψ", "password": _PASSWORD}
@@ -105,33 +119,51 @@ class Server:
         return found
 
 
-async def measure(url: str, count: int, *, rounds: int, likes: int) -> list[Line]:
-    """Each class at one size."""
+async def measure(url: str, count: int, *, rounds: int) -> list[Line]:
+    """Each class at one size, through the API."""
     db = await asyncpg.connect(url, command_timeout=None)
     drawn = await queries.sample(db, count, 2000)
     lines = []
+    await _warm(db)
     with serving(url) as server:
         crowd = await _crowd(server.port, server.token, drawn)
         for kind in queries.CLASSES:
             texts = drawn.draw(kind)
             for _ in range(30):
                 server.search(next(texts)[0])
-            before = await _rows(db)
-            times = sorted(server.search(next(texts)[0])[0] * 1000 for _ in range(rounds))
-            rows = (await _rows(db) - before) / rounds
-            likely = [next(texts)[0] for _ in range(likes)]
+            times, busy = [], []
+            processes = [server.pid, *await _backends(db)]
+            for _ in range(rounds):
+                text = next(texts)[0]
+                spent = _processor_time(processes)
+                times.append(server.search(text)[0] * 1000)
+                busy.append(_processor_time(processes) - spent)
+            rows = await _rows(db, [text for text, _ in itertools.islice(texts, 100)])
             lines.append(
                 Line(
                     kind,
-                    times[len(times) // 2],
-                    times[len(times) * 99 // 100],
+                    _percentile(times, 50),
+                    _percentile(times, 99),
+                    _percentile(busy, 99),
                     rows,
                     crowd[kind],
-                    await _like(db, likely, "{}%"),
-                    await _like(db, likely, "%{}%"),
                 )
             )
             print(_row(lines[-1]), flush=True)
+    await db.close()
+    return lines
+
+
+async def measure_like(url: str, count: int, *, likes: int) -> list[Like]:
+    """The same classes by what other services run, `likes` queries of each."""
+    db = await asyncpg.connect(url, command_timeout=None)
+    await db.execute(f"SET statement_timeout = {_PATIENCE}")
+    drawn = await queries.sample(db, count, 2000)
+    lines = []
+    for kind in queries.CLASSES:
+        texts = [text for text, _ in itertools.islice(drawn.draw(kind), likes)]
+        lines.append(Like(kind, await _like(db, texts, "{}%"), await _like(db, texts, "%{}%")))
+        print(_row(lines[-1]), flush=True)
     await db.close()
     return lines
 
@@ -179,8 +211,7 @@ async def registration(url: str) -> tuple[float, float]:
         times.append((time.perf_counter() - began) * 1000)
         await transaction.rollback()
     await db.close()
-    times.sort()
-    return times[len(times) // 2], times[len(times) * 99 // 100]
+    return _percentile(times, 50), _percentile(times, 99)
 
 
 async def bytes_a_person(url: str, count: int) -> float:
@@ -210,7 +241,7 @@ def serving(url: str) -> Iterator[Server]:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
             time.sleep(0.1)
-        yield Server(port)
+        yield Server(port, process.pid)
     finally:
         process.terminate()
         process.wait(30)
@@ -255,15 +286,52 @@ async def _like(db: asyncpg.Connection, texts: list[str], pattern: str) -> float
     times = []
     for text in texts:
         began = time.perf_counter()
-        await db.fetch(_LIKE, pattern.format(text.lower().replace("\\", "\\\\")))
+        with contextlib.suppress(asyncpg.QueryCanceledError):
+            await db.fetch(_LIKE, pattern.format(text.lower().replace("\\", "\\\\")))
         times.append((time.perf_counter() - began) * 1000)
-    await db.execute("SELECT pg_stat_force_next_flush()")
     return sorted(times)[len(times) // 2] if times else math.nan
 
 
-async def _rows(db: asyncpg.Connection) -> int:
-    # Sessions report what they read a second late at most.
-    await asyncio.sleep(1.2)
+async def _warm(db: asyncpg.Connection) -> None:
+    """Read what searches read once, as a directory in service has: its first queries wait for the disk."""
+    await db.execute("SET enable_seqscan = off")
+    await db.execute("SELECT count(*) FROM people_keys WHERE key > ''")
+    for table in ("accounts", "people_words", "people_remainders"):
+        await db.execute(f"SELECT count(*) FROM {table}")
+    await db.execute("RESET enable_seqscan")
+    await db.execute("SELECT count(name) FROM accounts")
+
+
+async def _backends(db: asyncpg.Connection) -> list[int]:
+    rows = await db.fetch(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    return [row["pid"] for row in rows]
+
+
+def _processor_time(processes: list[int]) -> float:
+    """Milliseconds that processes have spent running (Linux: /proc/PID/schedstat)."""
+    total = 0
+    for pid in processes:
+        with contextlib.suppress(OSError):
+            total += int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0])
+    return total / 1e6
+
+
+def _percentile(values: list[float], percent: int) -> float:
+    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
+
+
+async def _rows(db: asyncpg.Connection, texts: list[str]) -> float:
+    """What a query reads on average, of indexes and of tables."""
+    before = await _read_so_far(db)
+    for text in texts:
+        await search(db, text, limit=_LIMIT)
+    return (await _read_so_far(db) - before) / len(texts)
+
+
+async def _read_so_far(db: asyncpg.Connection) -> int:
+    await db.execute("SELECT pg_stat_force_next_flush()")
     return int(await db.fetchval(_ROWS))
 
 
@@ -271,7 +339,7 @@ def _path(text: str) -> str:
     return f"/api/v1/people?q={quote(text)}&limit={_LIMIT}"
 
 
-def _row(line: Line | Quality) -> str:
+def _row(line: Line | Like | Quality) -> str:
     return (
         f"| {line[0]} | "
         + " | ".join(f"{value:,.1f}" if value < 100 else f"{value:,.0f}" for value in line[1:])
@@ -284,14 +352,17 @@ async def _run(server: str, sizes: list[int], *, rounds: int, likes: int, sample
         async with filled(server, count) as url:
             print(f"\n## {count:,} people, {await bytes_a_person(url, count):,.0f} bytes each", flush=True)
             print("registration: {:.1f} ms, 99 of 100 in {:.1f} ms".format(*await registration(url)))
-            print("| class | p50 | p99 | rows | p99 of 32 clients | LIKE 'q%' | LIKE '%q%' |")
-            print("|---|---|---|---|---|---|---|")
-            await measure(url, count, rounds=rounds, likes=likes)
+            print("| class | p50 | p99 | busy p99 | rows | p99 of 32 clients |\n|---|---|---|---|---|---|")
+            await measure(url, count, rounds=rounds)
             if sampled:
                 print(
                     "| class | first page % | first place % | LIKE page % | LIKE place % |\n|---|---|---|---|---|"
                 )
                 await quality(url, count, size=sampled, likes=min(200, sampled) if count <= 100_000 else 0)
+
+            if likes:
+                print("| class | LIKE 'q%' | LIKE '%q%' |\n|---|---|---|")
+                await measure_like(url, count, likes=likes)
 
 
 def main() -> None:
