@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -30,6 +31,7 @@ _LOG = "postgres.log"
 _OURS = {"postgres", "postgres.new", "run", _LOG, _URL_FILE}
 # sockaddr_un holds 107 characters, and PostgreSQL puts .s.PGSQL.5432 behind the folder.
 _SOCKET_FOLDER_MAX = 107 - len("/.s.PGSQL.5432")
+_INNER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -43,6 +45,54 @@ _SETTINGS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder by its descriptor: at its path, whoever owns what is around it may have put another one since.
+
+    Nor is any name in it a link that leads elsewhere: root would be made to read, to empty or to give away that.
+    """
+
+    path: Path
+    opened: int
+
+    @contextlib.contextmanager
+    def inner(self, name: str) -> Iterator["_Folder"]:
+        with _opened(self.path / name, os.open(name, _INNER, dir_fd=self.opened)) as found:
+            yield found
+
+    def has(self, name: str) -> bool:
+        return name in os.listdir(self.opened)
+
+    def read(self, name: str) -> str:
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self.opened)
+        with open(file, encoding="utf-8", errors="replace") as opened:
+            return opened.read()
+
+    def anew(self, name: str) -> IO[str]:
+        """A new file in place of any old one, and of any link."""
+        self.remove(name)
+        made = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=self.opened)
+        return open(made, "w", encoding="utf-8")
+
+    def remove(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self.opened)
+
+    def give(self, owner: tuple[int, int]) -> None:
+        """To its owner alone."""
+        os.fchmod(self.opened, 0o700)
+        if os.geteuid() == 0:
+            os.fchown(self.opened, *owner)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, descriptor: int) -> Iterator[_Folder]:
+    try:
+        yield _Folder(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @contextlib.contextmanager
 def postgres(data: Path, **settings: str) -> Iterator[str]:
     """A PostgreSQL that keeps its data in `data` and runs as long as the block; yields its URL.
@@ -51,23 +101,24 @@ def postgres(data: Path, **settings: str) -> Iterator[str]:
     """
     binaries = _binaries()
     data = data.absolute()
-    with _taken(data), _socket_folder(data) as sockets:
+    with _taken(data) as folder, _socket_folder(folder) as sockets:
         try:
             settings = {**_SETTINGS, **settings}
-            server = _start(binaries, data, sockets, settings)
+            server = _start(binaries, folder, sockets, settings)
         except OSError as error:
             raise _unusable(data, error) from error
         try:
             port = settings["port"]
-            _wait(binaries, server, sockets, port, data / _LOG)
-            url = f"postgresql://postgres@/{_DATABASE}?host={quote(str(sockets), safe='')}&port={port}"
+            _wait(binaries, server, sockets.path, port, folder)
+            host = quote(str(sockets.path), safe="")
+            url = f"postgresql://postgres@/{_DATABASE}?host={host}&port={port}"
             # Said, or PGSSLMODE would be asked.
             url += "&sslmode=disable"
-            with _anew(data / _URL_FILE) as file:
+            with folder.anew(_URL_FILE) as file:
                 file.write(url)
             yield url
         finally:
-            (data / _URL_FILE).unlink(missing_ok=True)
+            folder.remove(_URL_FILE)
             _stop(server)
 
 
@@ -96,14 +147,15 @@ def exists(data: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _taken(data: Path) -> Iterator[None]:
+def _taken(data: Path) -> Iterator[_Folder]:
     """Keep `data` to ourselves: a lock on the folder, which the kernel drops with us, however we end."""
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
+        # A link is as good as a folder to whom it belongs, but root may be led astray by one.
+        folder = os.open(data, _INNER if os.geteuid() == 0 else os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise _unusable(data, error) from error
-    try:
+    with _opened(data, folder) as taken:
         until = time.monotonic() + 1
         while True:
             try:
@@ -122,9 +174,7 @@ def _taken(data: Path) -> Iterator[None]:
                 f"{data} holds other files, and Frontdesk wants a folder of its own",
                 "Name one that is new or empty: --data FOLDER.",
             )
-        yield
-    finally:
-        os.close(folder)
+        yield taken
 
 
 def _unusable(data: Path, error: OSError) -> OperatorError:
@@ -149,21 +199,23 @@ def _binaries() -> Path:
     return Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
-def _start(binaries: Path, data: Path, sockets: Path, settings: dict[str, str]) -> "subprocess.Popen[bytes]":
-    owner = _owner(data)
-    for folder in (data, sockets):
-        _own(folder, owner)
-    prefix = _command_prefix(owner, data, binaries)
-    cluster = data / "postgres"
-    if not cluster.exists():
-        _initialise(prefix, binaries, cluster)
-    _check_version(binaries, cluster)
-    _clear_leftovers(cluster, sockets)
-    (data / _URL_FILE).unlink(missing_ok=True)
+def _start(
+    binaries: Path, folder: _Folder, sockets: _Folder, settings: dict[str, str]
+) -> "subprocess.Popen[bytes]":
+    owner = _owner(folder)
+    for given in (folder, sockets):
+        given.give(owner)
+    prefix = _command_prefix(owner, folder.path, binaries)
+    if not folder.has("postgres"):
+        _initialise(prefix, binaries, folder)
+    with folder.inner("postgres") as cluster:
+        _check_version(binaries, cluster)
+        _clear_leftovers(cluster, sockets)
+    folder.remove(_URL_FILE)
     options = [f"--{name}={value}" for name, value in settings.items()]
-    with _anew(data / _LOG) as output:
+    with folder.anew(_LOG) as output:
         return subprocess.Popen(
-            [*prefix, str(binaries / "postgres"), "-D", str(cluster), "-k", str(sockets), *options],
+            [*prefix, str(binaries / "postgres"), "-D", str(cluster.path), "-k", str(sockets.path), *options],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -174,13 +226,13 @@ def _start(binaries: Path, data: Path, sockets: Path, settings: dict[str, str]) 
         )
 
 
-def _owner(data: Path) -> tuple[int, int]:
+def _owner(folder: _Folder) -> tuple[int, int]:
     """Whom the data belongs to, by numbers. PostgreSQL refuses to run as root, so it isn't root."""
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
     with contextlib.suppress(FileNotFoundError):
         # What an ordinary user began, root goes on with as that user, so that they can go on after root.
-        found = (data / "postgres").stat(follow_symlinks=False)
+        found = os.stat("postgres", dir_fd=folder.opened, follow_symlinks=False)
         if found.st_uid != 0:
             return found.st_uid, found.st_gid
     try:
@@ -239,32 +291,21 @@ def _name(uid: int) -> str:
 
 
 @contextlib.contextmanager
-def _socket_folder(data: Path) -> Iterator[Path]:
-    folder = data / "run"
-    if len(os.fsencode(folder)) <= _SOCKET_FOLDER_MAX:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        yield folder
-        return
-    # Not $TMPDIR, which may be as long.
-    with tempfile.TemporaryDirectory(prefix="frontdesk-", dir="/tmp") as short:
-        yield Path(short)
-
-
-def _own(folder: Path, owner: tuple[int, int]) -> None:
-    # Never through a link: the folder may be that of another, whom root serves.
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | (os.O_NOFOLLOW if folder.name == "run" else 0))
-    try:
-        os.fchmod(opened, 0o700)
-        if os.geteuid() == 0:
-            os.fchown(opened, *owner)
-    finally:
-        os.close(opened)
-
-
-def _anew(path: Path) -> IO[str]:
-    """A new file in place of any old one, and of any link that the folder's owner may have put there for root."""
-    path.unlink(missing_ok=True)
-    return path.open("x", encoding="utf-8")
+def _socket_folder(folder: _Folder) -> Iterator[_Folder]:
+    with contextlib.ExitStack() as stack:
+        path = folder.path / "run"
+        try:
+            if len(os.fsencode(path)) <= _SOCKET_FOLDER_MAX:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir("run", 0o700, dir_fd=folder.opened)
+                sockets = stack.enter_context(folder.inner("run"))
+            else:
+                # Not $TMPDIR, which may be as long.
+                path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="frontdesk-", dir="/tmp")))
+                sockets = stack.enter_context(_opened(path, os.open(path, _INNER)))
+        except OSError as error:
+            raise _unusable(path, error) from error
+        yield sockets
 
 
 def _environ() -> dict[str, str]:
@@ -272,15 +313,15 @@ def _environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
-def _initialise(prefix: list[str], binaries: Path, cluster: Path) -> None:
+def _initialise(prefix: list[str], binaries: Path, folder: _Folder) -> None:
     # Under another name until it's whole: one that was left half-made would be taken for a whole one.
-    making = cluster.with_name("postgres.new")
-    shutil.rmtree(making, ignore_errors=True)
+    making = "postgres.new"
+    shutil.rmtree(making, ignore_errors=True, dir_fd=folder.opened)
     done = subprocess.run(
         [
             *prefix,
             str(binaries / "initdb"),
-            *("-D", str(making), "-U", "postgres", "--auth=trust", "--encoding=UTF8"),
+            *("-D", str(folder.path / making), "-U", "postgres", "--auth=trust", "--encoding=UTF8"),
             # The same order of characters on every machine, whatever its locale.
             *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
         ],
@@ -291,42 +332,42 @@ def _initialise(prefix: list[str], binaries: Path, cluster: Path) -> None:
         check=False,
     )
     if done.returncode:
-        shutil.rmtree(making, ignore_errors=True)
+        shutil.rmtree(making, ignore_errors=True, dir_fd=folder.opened)
         said = [line for line in done.stderr.splitlines() if "error" in line.lower()] or [""]
-        raise OperatorError(f"PostgreSQL can't make its data in {cluster}", said[-1].strip())
-    making.rename(cluster)
+        raise OperatorError(f"PostgreSQL can't make its data in {folder.path / 'postgres'}", said[-1].strip())
+    os.rename(making, "postgres", src_dir_fd=folder.opened, dst_dir_fd=folder.opened)
 
 
-def _check_version(binaries: Path, cluster: Path) -> None:
+def _check_version(binaries: Path, cluster: _Folder) -> None:
     ours = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=False)
     major = ours.stdout.split()[-1].split(".")[0] if ours.stdout else "?"
-    theirs = (cluster / "PG_VERSION").read_text(encoding="ascii").strip()
+    theirs = cluster.read("PG_VERSION").strip()
     if major != theirs:
         raise OperatorError(
-            f"{cluster} is of PostgreSQL {theirs}, and here is PostgreSQL {major}",
+            f"{cluster.path} is of PostgreSQL {theirs}, and here is PostgreSQL {major}",
             "Install the frontdesk that made it, or start with an empty folder: --data FOLDER.",
         )
 
 
-def _clear_leftovers(cluster: Path, sockets: Path) -> None:
+def _clear_leftovers(cluster: _Folder, sockets: _Folder) -> None:
     """Make way after a crash. We hold the folder's lock, so no `frontdesk up` is there to disturb."""
-    pid_file = cluster / "postmaster.pid"
     until = time.monotonic() + 15
-    while (pid := _pid_in(pid_file)) is not None and _runs_on(pid, cluster):
+    while (pid := _pid_in(cluster)) is not None and _runs_on(pid, cluster.path):
         # The server of a `frontdesk up` that was killed; it has been told, and is writing its checkpoint.
         if time.monotonic() > until:
-            raise OperatorError(f"another PostgreSQL runs on {cluster}", f"Stop it: kill -INT {pid}.")
+            raise OperatorError(f"another PostgreSQL runs on {cluster.path}", f"Stop it: kill -INT {pid}.")
         time.sleep(0.05)
     if Path("/proc/self/cmdline").exists():
         # By now its number may be another program's, which PostgreSQL would take for itself and not start.
-        pid_file.unlink(missing_ok=True)
-        for left in sockets.glob(".s.PGSQL.*"):
-            left.unlink(missing_ok=True)
+        cluster.remove("postmaster.pid")
+        for name in os.listdir(sockets.opened):
+            if name.startswith(".s.PGSQL."):
+                sockets.remove(name)
 
 
-def _pid_in(file: Path) -> int | None:
+def _pid_in(cluster: _Folder) -> int | None:
     try:
-        return int(file.read_text(encoding="utf-8").splitlines()[0])
+        return int(cluster.read("postmaster.pid").splitlines()[0])
     except (OSError, ValueError, IndexError):
         return None
 
@@ -339,14 +380,18 @@ def _runs_on(pid: int, cluster: Path) -> bool:
     return os.fsencode(cluster) in command
 
 
-def _wait(binaries: Path, server: "subprocess.Popen[bytes]", sockets: Path, port: str, log: Path) -> None:
+def _wait(
+    binaries: Path, server: "subprocess.Popen[bytes]", sockets: Path, port: str, folder: _Folder
+) -> None:
     until = time.monotonic() + 60
     ready = [str(binaries / "pg_isready"), "-q", "-h", str(sockets), "-p", port]
     while subprocess.run(ready, env=_environ(), check=False, cwd="/").returncode:
         if server.poll() is not None or time.monotonic() > until:
-            said = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            said = folder.read(_LOG).splitlines()
             last = [line for line in said if "FATAL" in line or "ERROR" in line][-1:]
-            raise OperatorError("PostgreSQL didn't start", f"{' '.join(last)} See {log}.".strip())
+            raise OperatorError(
+                "PostgreSQL didn't start", f"{' '.join(last)} See {folder.path / _LOG}.".strip()
+            )
         time.sleep(0.02)
 
 

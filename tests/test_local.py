@@ -273,6 +273,58 @@ def test_folder_that_holds_other_things_is_not_taken(tmp_path: Path) -> None:
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
 
 
+def test_folder_that_is_put_in_its_place_after_it_was_checked_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, victim = tmp_path / "data", tmp_path / "victim"
+    victim.mkdir(mode=0o755)
+    before = victim.stat()
+    looked = os.listdir
+
+    def look_and_let_swap(folder: int) -> list[str]:
+        found = looked(folder)
+        if not data.is_symlink():
+            data.rename(tmp_path / "checked")
+            data.symlink_to(victim)
+        return found
+
+    monkeypatch.setattr(os, "listdir", look_and_let_swap)
+    with pytest.raises(OperatorError), local.postgres(data):
+        pass
+    after = victim.stat()
+    assert (after.st_mode, after.st_uid) == (before.st_mode, before.st_uid)
+    assert not (victim / "run").exists()
+
+
+def test_cluster_that_is_a_link_has_nothing_removed_from_where_it_leads(tmp_path: Path) -> None:
+    data, other = tmp_path / "data", tmp_path / "other"
+    for folder in (data, other):
+        folder.mkdir()
+    (other / "PG_VERSION").write_text("18\n")
+    (other / "postmaster.pid").write_text("1\n")
+    (data / "postgres").symlink_to(other)
+    with pytest.raises(OperatorError, match="can't use the folder"), local.postgres(data):
+        pass
+    assert (other / "postmaster.pid").exists()
+
+
+def test_file_that_is_a_link_is_not_read(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("17\n")
+    (data / "postgres" / "PG_VERSION").unlink()
+    (data / "postgres" / "PG_VERSION").symlink_to(tmp_path / "secret")
+    with pytest.raises(OperatorError, match="can't use the folder"), local.postgres(data):
+        pass
+
+
+@as_root
+def test_root_follows_no_link_to_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "data").symlink_to(tmp_path / "victim")
+    with pytest.raises(OperatorError, match="can't use the folder"), local.postgres(tmp_path / "data"):
+        pass
+    assert not list((tmp_path / "victim").iterdir())
+
+
 def test_folder_that_can_not_be_made_is_named() -> None:
     done = command("up", "--data", "/proc/frontdesk", FRONTDESK_PORT="0")
     assert (done.returncode, done.stdout) == (1, "")
