@@ -271,10 +271,12 @@ def _command_prefix(owner: tuple[int, int], data: Path, binaries: Path) -> list[
     uid, gid = (str(number) for number in owner)
     as_owner = [setpriv, "--reuid", uid, "--regid", gid, "--clear-groups", "--pdeathsig", "INT"]
     # Where the way there leads through a folder that only root may enter, such as /root, the server gets the
-    # right to pass and to read, rather than the folder getting opened to everyone.
+    # right to pass and to read, rather than the folder getting opened to everyone. Only that of our own user: with
+    # anybody else's server, they themselves would read every file.
     passing = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
     reach = ["sh", "-c", 'test -x "$1" && test -x "$2"', "sh", str(binaries / "postgres"), str(data)]
-    for prefix in (as_owner, [*as_owner, *passing]):
+    ours = _name(owner[0]) == _USER
+    for prefix in (as_owner, [*as_owner, *passing]) if ours else (as_owner,):
         if subprocess.run([*prefix, *reach], capture_output=True, cwd="/", check=False).returncode == 0:
             return prefix
     raise OperatorError(

@@ -426,6 +426,14 @@ def test_root_and_an_ordinary_user_may_take_turns(tmp_path: Path) -> None:
 
 
 @as_root
+def test_root_lends_the_right_to_read_everything_to_no_ordinary_user(data: Path) -> None:
+    # On the way to `data` is a folder that only root may enter: pytest's own.
+    subprocess.run(["chown", "-R", "nobody", data], check=True)
+    with pytest.raises(OperatorError, match="the user nobody can't reach"), local.postgres(data):
+        pass
+
+
+@as_root
 def test_data_of_root_is_shown_to_no_ordinary_user(data: Path) -> None:
     if subprocess.run(_as_nobody("test", "-x", str(FRONTDESK)), check=False).returncode:
         pytest.skip("nobody can't reach this project")
