@@ -6,11 +6,13 @@ from where they came from before, has a budget of their own and notices nothing 
 
 import hashlib
 import ipaddress
+from uuid import UUID
 
 from frontdesk.accounts.service import Service
 from frontdesk.errors import Throttled
 from frontdesk.model import Client
 from frontdesk.store import attempts as store
+from frontdesk.store.attempts import Budget
 
 # The longest wait, in seconds, between two guesses at one account, and between two from one address, behind
 # which a whole company may sit.
@@ -41,33 +43,53 @@ def places(client: Client) -> list[bytes]:
     return [hashlib.sha256(place).digest()[:16] for place in found]
 
 
-def login_subjects(client: Client, account: str, known: bytes | None) -> tuple[str, str]:
-    """The budgets that a login draws on: the address's, and the account's own or its strangers'."""
-    whose = "strangers" if known is None else known.hex()
-    digest = hashlib.sha256(account.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return f"login address {network(client.address)}", f"login account {digest} {whose}"
+def login_budgets(
+    service: Service, client: Client, key: str, account_id: UUID | None, known: bytes | None
+) -> list[Budget]:
+    """What a login draws on, the address's budget first.
 
-
-async def charge_login(service: Service, subjects: tuple[str, str]) -> None:
-    """Count an attempt against both budgets. Raises Throttled; what an address may no longer try isn't charged
-    to the account."""
-    by_address, by_account = subjects
+    From a place that the account knows, it's the account's own budget there, and from its own browser nothing else:
+    no neighbour on the same network can use that up. From elsewhere it's the strangers' budget of what was typed, so
+    that a throttle doesn't tell which e-mail address belongs to which username.
+    """
     settings = service.settings
-    wait = await store.charge(
-        service.db, store.Budget(by_address, settings.login_attempts_per_address, _ADDRESS_LONGEST)
-    )
-    if not wait:
-        wait = await store.charge(
-            service.db, store.Budget(by_account, settings.login_attempts, _ACCOUNT_LONGEST)
-        )
-    if wait:
-        raise Throttled(wait)
+    found = []
+    if known is None or known == places(client)[0]:
+        subject = f"login address {network(client.address)}"
+        found.append(Budget(subject, settings.login_attempts_per_address, _ADDRESS_LONGEST))
+    if known is None:
+        typed = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        subject = f"login stranger {typed}"
+    else:
+        subject = f"login account {account_id} {known.hex()}"
+    found.append(Budget(subject, settings.login_attempts, _ACCOUNT_LONGEST))
+    return found
+
+
+def password_budgets(service: Service, client: Client, session_id: UUID) -> list[Budget]:
+    """What a guess at the current password draws on: a stolen session must not be a way to find it, however many
+    networks its thief has."""
+    settings = service.settings
+    return [
+        Budget(
+            f"login address {network(client.address)}", settings.login_attempts_per_address, _ADDRESS_LONGEST
+        ),
+        Budget(f"password session {session_id}", settings.login_attempts, _ACCOUNT_LONGEST),
+    ]
+
+
+async def charge(service: Service, budgets: list[Budget]) -> None:
+    """Count an attempt against each budget, up to the first that is used up. Raises Throttled.
+
+    So what an address may no longer try isn't charged to the account.
+    """
+    for budget in budgets:
+        wait = await store.charge(service.db, budget)
+        if wait:
+            raise Throttled(wait)
 
 
 async def charge_registration(service: Service, client: Client) -> None:
     """Count a registration against its address. Raises Throttled."""
     subject = f"register address {network(client.address)}"
-    budget = store.Budget(subject, service.settings.registrations_per_address, _ADDRESS_LONGEST)
-    wait = await store.charge(service.db, budget)
-    if wait:
-        raise Throttled(wait)
+    await charge(service, [Budget(subject, service.settings.registrations_per_address, _ADDRESS_LONGEST)])

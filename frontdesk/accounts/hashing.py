@@ -59,6 +59,7 @@ class _Job:
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[Any]
     deadline_at: float
+    heavy: bool
     queued_at: float = field(default_factory=time.monotonic)
 
 
@@ -92,7 +93,8 @@ class Hasher:
         self._running = 0
         self._closed = False
         self._changed = threading.Condition(threading.Lock())
-        self._much_memory = threading.Lock()
+        # Imported hashes may need far more than 19 MiB: one at a time, while the other threads do the rest.
+        self._heavy_running = False
         started = time.monotonic()
         self._dummy = _ARGON2.hash(secrets.token_urlsafe())
         self._turn_seconds = time.monotonic() - started
@@ -148,7 +150,10 @@ class Hasher:
         stored_hash: None if there is no such account; that costs the same as a wrong password, so that timing
         does not tell who has one. deadline: seconds left, the Hasher's own if None. Raises Busy.
         """
-        verdict: Verdict = await self._run(lambda: self._verify(stored_hash, password), deadline)
+        heavy = (
+            stored_hash is not None and not stored_hash.startswith(_OURS) and needs_much_memory(stored_hash)
+        )
+        verdict: Verdict = await self._run(lambda: self._verify(stored_hash, password), deadline, heavy=heavy)
         return verdict
 
     async def close(self) -> None:
@@ -178,15 +183,14 @@ class Hasher:
         # Other systems hash what was typed. Our own hashes of earlier parameters are of the normalised form.
         typed = _to_bytes(password)
         candidates = [typed] if typed == normalised else [typed, normalised]
-        with self._much_memory if needs_much_memory(stored_hash) else contextlib.nullcontext():
-            ok = any(verify_foreign(stored_hash, candidate) for candidate in candidates)
+        ok = any(verify_foreign(stored_hash, candidate) for candidate in candidates)
         return Verdict(ok, ok)
 
-    async def _run(self, work: Callable[[], Any], deadline: float | None) -> Any:
+    async def _run(self, work: Callable[[], Any], deadline: float | None, *, heavy: bool = False) -> Any:
         seconds = self._deadline if deadline is None else deadline
         self._refuse_if_late(seconds, _ENQUEUE_WITHIN)
         loop = asyncio.get_running_loop()
-        job = _Job(work, loop, loop.create_future(), time.monotonic() + seconds)
+        job = _Job(work, loop, loop.create_future(), time.monotonic() + seconds, heavy)
         with self._changed:
             self._waiting.append(job)
             self._changed.notify()
@@ -252,18 +256,23 @@ class Hasher:
 
     def _wait_for_work(self) -> bool:
         with self._changed:
-            while not self._waiting and not self._closed:
+            while self._first() is None and not self._closed:
                 self._changed.wait()
             return not self._closed
+
+    def _first(self) -> _Job | None:
+        """The oldest job that may run now."""
+        return next((job for job in self._waiting if not (job.heavy and self._heavy_running)), None)
 
     def _next(self) -> _Job | None:
         expired = []
         try:
             with self._changed:
-                while self._waiting:
-                    job = self._waiting.popleft()
+                while job := self._first():
+                    self._waiting.remove(job)
                     if time.monotonic() < job.deadline_at:
                         self._running += 1
+                        self._heavy_running |= job.heavy
                         return job
                     expired.append(job)
             return None
@@ -282,6 +291,9 @@ class Hasher:
         ended = time.monotonic()
         with self._changed:
             self._running -= 1
+            if job.heavy:
+                self._heavy_running = False
+                self._changed.notify()
             self._turn_seconds += _EWMA_WEIGHT * (ended - began - self._turn_seconds)
 
         def answer() -> None:

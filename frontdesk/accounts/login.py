@@ -5,7 +5,7 @@ import time
 
 from frontdesk.accounts import attempts, identity, sessions
 from frontdesk.accounts.service import Service
-from frontdesk.errors import Busy, Unauthenticated, WrongCredentials
+from frontdesk.errors import Busy, Unauthenticated, Unavailable, WrongCredentials
 from frontdesk.model import Client, Login
 from frontdesk.store import accounts as store
 from frontdesk.store import attempts as attempts_store
@@ -28,11 +28,11 @@ async def log_in(service: Service, *, login: str, password: str, client: Client)
     key = (identity.email_key if by_email else identity.username_key)(login) if possible else ""
     here = attempts.places(client)
     found = await store.find_credentials(service.db, key, by_email=by_email, places=here)
-    # One account has two names, and they must not have a budget each.
-    subjects = attempts.login_subjects(
-        client, str(found.account.id) if found else key, found.known if found else None
+    budgets = attempts.login_budgets(
+        service, client, key, found.account.id if found else None, found.known if found else None
     )
-    await attempts.charge_login(service, subjects)
+    await attempts.charge(service, budgets)
+    subjects = [budget.subject for budget in budgets]
     try:
         verdict = await service.hasher.verify(
             found.password_hash if found else None,
@@ -40,7 +40,7 @@ async def log_in(service: Service, *, login: str, password: str, client: Client)
             deadline=service.settings.hash_deadline - (time.monotonic() - began),
         )
     except Busy:
-        await attempts_store.refund(service.db, list(subjects))
+        await attempts_store.refund(service.db, subjects)
         raise
     if found is None or not verdict.ok:
         raise WrongCredentials
@@ -50,14 +50,15 @@ async def log_in(service: Service, *, login: str, password: str, client: Client)
     except Unauthenticated as error:
         if verdict.renewed_hash_needed:
             # Another login of the same moment has renewed the hash; it can't need that twice.
+            await attempts_store.refund(service.db, subjects)
             return await log_in(service, login=login, password=password, client=client)
         raise WrongCredentials from error
-    await attempts_store.settle(service.db, refunded=subjects[0], forgotten=subjects[1])
-    if found.fresh < len(here):
-        await attempts_store.remember_places(service.db, account.id, here)
-    if verdict.renewed_hash_needed:
-        # There will be another login to renew it, and this one has succeeded.
-        with contextlib.suppress(Busy):
+    # The login has succeeded: what is left to do may fail, and another login will do it.
+    with contextlib.suppress(Busy, Unavailable):
+        await attempts_store.settle(service.db, refunded=subjects[0], forgotten=subjects[-1])
+        if found.fresh < len(here):
+            await attempts_store.remember_places(service.db, account.id, here)
+        if verdict.renewed_hash_needed:
             renewed = await service.hasher.hash(password)
             await store.replace_password_hash(service.db, account.id, old=found.password_hash, new=renewed)
     return started

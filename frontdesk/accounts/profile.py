@@ -1,16 +1,18 @@
 """What others, and oneself, see of an account: changing it, finding people by it, and leaving."""
 
+import contextlib
 from datetime import UTC, datetime
 
 from frontdesk.accounts import attempts, identity, search, sessions
 from frontdesk.accounts.fields import Findings
 from frontdesk.accounts.passwords import check_password
 from frontdesk.accounts.service import Service
-from frontdesk.errors import Busy, FieldRefused, NotFound, RecentLoginRequired, Unauthenticated
+from frontdesk.errors import Busy, FieldRefused, NotFound, RecentLoginRequired, Unauthenticated, Unavailable
 from frontdesk.model import Account, Client, People, Person, Visit
 from frontdesk.store import accounts as store
 from frontdesk.store import attempts as attempts_store
 from frontdesk.store import sessions as sessions_store
+from frontdesk.store.notifications import announce_ended
 
 
 async def update(
@@ -34,8 +36,10 @@ async def update(
     if language is not None:
         language = findings.take(identity.check_language, language)
     findings.settle()
-    async with sessions.ending(service, visit.account.id) as db:
-        account = await store.update(
+    if all(value is None for value in (username, name, language, discoverable)):
+        return visit.account
+    async with service.db.transaction() as db:
+        updated = await store.update(
             db,
             visit.account.id,
             username=username,
@@ -44,12 +48,17 @@ async def update(
             language=language,
             discoverable=discoverable,
         )
-        if account is None:
+        if updated is None:
             raise Unauthenticated
-        if account.discoverable:
+        account = updated.account
+        if updated.moved and account.discoverable:
             await search.index_person(db, account.id, account.username, account.name)
-        else:
+        elif updated.moved:
             await search.unindex_person(db, account.id)
+        if updated.renamed:
+            await announce_ended(db, account.id)
+    if updated.renamed:
+        service.memory.forget(account.id)
     return account
 
 
@@ -76,8 +85,9 @@ async def change_password(
     stored = await store.fetch_password_hash(service.db, account.id)
     if stored is None:
         raise Unauthenticated
-    subjects = attempts.login_subjects(client, str(account.id), attempts.places(client)[0])
-    await attempts.charge_login(service, subjects)
+    budgets = attempts.password_budgets(service, client, visit.session_id)
+    await attempts.charge(service, budgets)
+    subjects = [budget.subject for budget in budgets]
     deadline = service.settings.hash_deadline
     try:
         verdict = await service.hasher.verify(stored, current_password, deadline=deadline)
@@ -85,14 +95,16 @@ async def change_password(
             raise FieldRefused("current_password", "current_password_wrong")
         password_hash = await service.hasher.hash(password, deadline=deadline)
     except Busy:
-        await attempts_store.refund(service.db, list(subjects))
+        await attempts_store.refund(service.db, subjects)
         raise
     async with sessions.ending(service, account.id) as db:
         # Whoever changed it while we hashed has ended the session that asks, and mustn't be overruled by it.
         if not await store.replace_password_hash(db, account.id, old=stored, new=password_hash):
             raise FieldRefused("current_password", "current_password_wrong")
         await sessions_store.delete_of_account(db, account.id, except_for=visit.session_id)
-    await attempts_store.refund(service.db, list(subjects))
+    # It is changed, whatever becomes of this.
+    with contextlib.suppress(Unavailable):
+        await attempts_store.refund(service.db, subjects)
 
 
 async def delete(service: Service, visit: Visit) -> None:

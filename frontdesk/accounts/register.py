@@ -8,6 +8,7 @@ from frontdesk.accounts.passwords import check_password
 from frontdesk.accounts.service import Service
 from frontdesk.model import Account, Client
 from frontdesk.store import accounts as store
+from frontdesk.store import attempts as attempts_store
 
 
 async def register(
@@ -60,4 +61,6 @@ async def register(
             administrator=administrator,
         )
         await search.index_person(db, account.id, account.username, account.name)
+        if not administrator:
+            await attempts_store.remember_places(db, account.id, attempts.places(client))
     return account

@@ -139,9 +139,11 @@ class _Page:
 
     def _from(self, range_: Range) -> tuple[str, UUID]:
         # Of a scattered range only the first are read at all, so it's always read from its beginning.
-        if self._position is not None and range_.order == self._position.order and not range_.scattered:
-            return self._position.key, self._position.account_id
-        return range_.low, _FIRST
+        position = self._position
+        if position is None or range_.order != position.order or range_.scattered:
+            return range_.low, _FIRST
+        # Never from before the range: a cursor of one's own making could name any key.
+        return max((position.key, position.account_id), (range_.low, _FIRST))
 
     @staticmethod
     def _end(range_: Range) -> Cursor:

@@ -35,7 +35,7 @@ async def start(
     Raises Unauthenticated in that case; Unavailable.
     """
     token = secrets.token_bytes(_TOKEN_BYTES)
-    expires_at = await store.insert(
+    started = await store.insert(
         service.db,
         account.id,
         token_hash=hashlib.sha256(token).digest(),
@@ -45,8 +45,12 @@ async def start(
         keep=_SESSIONS_PER_ACCOUNT,
         password_hash=password_hash,
     )
-    if expires_at is None:
+    if started is None:
         raise Unauthenticated
+    expires_at, ended = started
+    if ended:
+        async with ending(service, account.id):
+            pass
     return Login(token=_text(token), expires_at=expires_at, account=account)
 
 

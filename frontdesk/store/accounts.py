@@ -15,14 +15,22 @@ COLUMNS = "id, email, username, name, language, discoverable, administrator, cre
 class Credentials(NamedTuple):
     """What a login is checked against.
 
-    `known`: one of the places that were asked for, if the account logged in from there before; `fresh`: how many of
-    them it logged in from today.
+    `known`: the last of the places that were asked for from which the account logged in before; `fresh`: from how many
+    of them it did today.
     """
 
     account: Account
     password_hash: str
     known: bytes | None
     fresh: int
+
+
+class Updated(NamedTuple):
+    """An account as it is now; whether its username is another, and whether search has to follow."""
+
+    account: Account
+    renamed: bool
+    moved: bool
 
 
 async def insert(
@@ -69,7 +77,7 @@ async def find_credentials(
         SELECT {COLUMNS}, password_hash, known, fresh
           FROM accounts a
          CROSS JOIN LATERAL (
-                SELECT (array_agg(place ORDER BY place))[1] AS known,
+                SELECT (array_agg(place ORDER BY array_position($2, place) DESC))[1] AS known,
                        count(*) FILTER (WHERE last_login > now() - interval '1 day') AS fresh
                   FROM known_places WHERE account_id = a.id AND place = ANY ($2)) places
          WHERE {"email_key" if by_email else "username_key"} = $1 AND disabled_at IS NULL
@@ -110,8 +118,8 @@ async def update(
     name: str | None,
     language: str | None,
     discoverable: bool | None,
-) -> Account | None:
-    """Change what isn't None. Raises UsernameTaken."""
+) -> Updated | None:
+    """Change what isn't None; None if there's no such account, or it's disabled. Raises UsernameTaken."""
     try:
         row = await db.fetchrow(
             f"""
@@ -119,8 +127,9 @@ async def update(
                SET username = coalesce($2, username), username_key = coalesce($3, username_key),
                    name = coalesce($4, name), language = coalesce($5, language),
                    discoverable = coalesce($6, discoverable)
-             WHERE id = $1
-            RETURNING {COLUMNS}
+             WHERE id = $1 AND disabled_at IS NULL
+            RETURNING {COLUMNS}, old.username <> new.username AS renamed,
+                      (old.username, old.name, old.discoverable) <> (new.username, new.name, new.discoverable) AS moved
             """,
             account_id,
             username,
@@ -131,7 +140,11 @@ async def update(
         )
     except asyncpg.UniqueViolationError as error:
         raise _taken(error) from error
-    return None if row is None else Account(**row)
+    if row is None:
+        return None
+    values = dict(row)
+    renamed, moved = values.pop("renamed"), values.pop("moved")
+    return Updated(Account(**values), renamed, moved)
 
 
 async def delete(db: Queries, account_id: UUID) -> None:

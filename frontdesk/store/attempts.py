@@ -17,7 +17,7 @@ class Budget(NamedTuple):
 # An attempt is forgotten every ten minutes. Beyond the free ones the wait doubles from one second on.
 # clock_timestamp(), not now(): of many attempts that wait for each other's lock, each must see its own time.
 # counted_at moves on by what was forgotten, not to now: else whoever errs every nine minutes would never be
-# forgiven.
+# forgiven. A wait longer than the longest is of a clock that was put back since.
 # At least 0: a clock that was put back must not make failures of nothing.
 _FORGOTTEN = "greatest(0, floor(extract(epoch FROM clock_timestamp() - a.counted_at) / 600))"
 _FAILURES = f"greatest(0, a.failures - {_FORGOTTEN}::int) + 1"
@@ -32,6 +32,7 @@ _CHARGE = f"""
         blocked_until = clock_timestamp() + make_interval(secs => CASE
             WHEN {_FAILURES} < $2 THEN 0 ELSE least($3, 2 ^ least(30, {_FAILURES} - $2)) END)
     WHERE a.blocked_until <= clock_timestamp()
+       OR a.blocked_until > clock_timestamp() + make_interval(secs => $3)
     RETURNING failures
 """
 

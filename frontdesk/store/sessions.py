@@ -17,24 +17,29 @@ async def insert(
     user_agent: str,
     keep: int,
     password_hash: str | None,
-) -> datetime | None:
-    """A new session of `lifetime` seconds; when it ends. Only the newest `keep` of an account are kept.
+) -> tuple[datetime, int] | None:
+    """A new session of `lifetime` seconds; when it ends, and how many ended for it: only the newest `keep` of an
+    account are kept.
 
     None, and no session: the account is gone, disabled or has another hash than `password_hash`. The lock makes
     this and whoever changes the account take turns.
     """
-    expires_at: datetime | None = await db.fetchval(
+    row = await db.fetchrow(
         """
-        WITH surplus AS (
+        WITH inserted AS (
+            INSERT INTO sessions (account_id, token_hash, expires_at, address, user_agent)
+            SELECT id, $2, now() + make_interval(secs => $3), $4::text::inet, $5
+              FROM accounts
+             WHERE id = $1 AND disabled_at IS NULL AND ($7::text IS NULL OR password_hash = $7)
+               FOR SHARE
+            RETURNING expires_at
+        ), surplus AS (
             DELETE FROM sessions
-             WHERE id IN (SELECT id FROM sessions WHERE account_id = $1 ORDER BY created_at DESC OFFSET $6 - 1)
+             WHERE EXISTS (SELECT FROM inserted)
+               AND id IN (SELECT id FROM sessions WHERE account_id = $1 ORDER BY created_at DESC OFFSET $6 - 1)
+            RETURNING 1
         )
-        INSERT INTO sessions (account_id, token_hash, expires_at, address, user_agent)
-        SELECT id, $2, now() + make_interval(secs => $3), $4::text::inet, $5
-          FROM accounts
-         WHERE id = $1 AND disabled_at IS NULL AND ($7::text IS NULL OR password_hash = $7)
-           FOR SHARE
-        RETURNING expires_at
+        SELECT expires_at, (SELECT count(*) FROM surplus) AS ended FROM inserted
         """,
         account_id,
         token_hash,
@@ -44,7 +49,7 @@ async def insert(
         keep,
         password_hash,
     )
-    return expires_at
+    return None if row is None else (row["expires_at"], row["ended"])
 
 
 async def find_visit(db: Queries, token_hash: bytes, *, idle: int) -> tuple[Visit, bool] | None:

@@ -72,6 +72,8 @@ def show_form_again(request: Request, template: str, error: Exception, /, **vari
 
     The template gets `errors`, texts by field, and `problem`, a text about the form as a whole, or None.
     """
+    if isinstance(error, errors.Busy):
+        state_of(request)["busy"] = True
     status, code = _classify(error)
     language = language_for(request)
     by_field: dict[str, str] = {}

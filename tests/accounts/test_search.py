@@ -1,6 +1,7 @@
 """Searching people: what is found, and in which order."""
 
 import base64
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -8,7 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from frontdesk.accounts import cursor as cursors
 from frontdesk.accounts import search as subject
+from frontdesk.accounts.cursor import Cursor
+from frontdesk.accounts.plan import plan_of
 from frontdesk.accounts.search import index_person, search, unindex_person
 from frontdesk.errors import InvalidCursor
 
@@ -350,3 +354,13 @@ async def rows_read(db: asyncpg.Connection) -> int:
             """
         )
     )
+
+
+async def test_a_cursor_of_ones_own_making_reads_nobody_who_was_not_asked_for(db: asyncpg.Connection) -> None:
+    await add(db, "alice", "Alice Archer")
+    plan = plan_of("zzzz")
+    assert plan is not None
+    for range_ in plan.ranges:
+        forged = Cursor(*range_.order, "", UUID(int=0))
+        page = await search(db, "zzzz", limit=50, after=cursors.write(forged, digest=plan.digest))
+        assert page.people == ()
