@@ -23,7 +23,11 @@ _RARE = 64
 
 async def ranges_near(db: Queries, asked: Plan) -> tuple[Range, ...]:
     """Ranges for what `asked` may mean besides what it says, in their order. At most RANGES_MAX."""
-    typed = asked.latin[:4]
+    # Who types characters has chosen each of them: only another of the same sound may be meant.
+    han = any(map(names.is_han, asked.words))
+    typed = () if han else asked.latin[:4]
+    if han and len(asked.words) == 1:
+        return _homophones(asked)
     looked_for = [word for word in typed if 3 <= len(word) <= 24 and word.isascii() and word.isalpha()]
     probes = _probes(typed[0]) if len(typed) == 1 and typed[0].isascii() else []
     found = await store.find_words(
@@ -34,7 +38,7 @@ async def ranges_near(db: Queries, asked: Plan) -> tuple[Range, ...]:
         probes=probes,
         completions=_COMPLETIONS + 1,
     )
-    ranges = []
+    ranges: list[Range] = []
     if len(typed) == 2:
         ranges += _both_begin(typed, found.completions)
     if len(asked.words) > 1:
@@ -45,7 +49,7 @@ async def ranges_near(db: Queries, asked: Plan) -> tuple[Range, ...]:
     }
     ranges += _corrected(typed, corrections)
     ranges += [Range(plan.CLOSE, 150, key, key + "\x01") for key in found.probed]
-    if any(map(names.is_han, asked.words)) and len("".join(asked.words)) > 1:
+    if han:
         ranges += _homophones(asked)
     return tuple(sorted(set(ranges), key=lambda range_: range_.order))[: plan.RANGES_MAX]
 
@@ -133,7 +137,9 @@ def _corrected(typed: tuple[str, ...], corrections: dict[str, list[tuple[int, in
     return found[: plan.RANGES_MAX // 2]
 
 
-def _homophones(asked: Plan) -> list[Range]:
+def _homophones(asked: Plan) -> tuple[Range, ...]:
     """Another character of the same sound: the typing mistake of those who type by pinyin."""
-    form = " ".join(names.romanised(" ".join(asked.words))[0])
-    return [plan.whole(plan.CLOSE, 100, kind + form) for kind in "bc"]
+    if len("".join(asked.words)) < 2:
+        return ()
+    forms = names.romanised(" ".join(asked.words))[:1]
+    return tuple(plan.whole(plan.CLOSE, 100, kind + " ".join(form)) for form in forms for kind in "bc")
