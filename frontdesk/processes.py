@@ -4,6 +4,7 @@ Each is a whole server. Together they run no more hashes at once than one would 
 /metrics tells of all of them (metrics.py).
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -13,12 +14,16 @@ from collections.abc import Callable
 from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
+_STOP = (signal.SIGTERM, signal.SIGINT)
 # A process that keeps dying is started again, but not in a frenzy.
 _RESTART_SECONDS = 1.0
 
 
 def run(count: int, work: Callable[[int], None]) -> int:
     """Run `work(number)` in `count` forked processes until SIGTERM or SIGINT, which each of them gets.
+
+    A second signal is passed on like the first; of it a server takes that whoever sends it is in a hurry, and drops
+    what it hasn't answered (server.py). Nothing here ends before the last process has.
 
     One that ends by itself with an error is started again. One that ends with exit code 1 has said what an operator
     has to mend: then all stop. Returns the exit code. Call it before any thread or event loop is made.
@@ -30,12 +35,23 @@ def run(count: int, work: Callable[[int], None]) -> int:
         nonlocal stopping
         stopping = True
         for pid in children:
-            os.kill(pid, sig)
+            # Of one that has ended in this moment, os.wait() has told, but we haven't noted it yet.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sig)
 
-    for sig in (signal.SIGTERM, signal.SIGINT):
+    def start(number: int) -> None:
+        # A signal waits until the new process is noted, or it would pass that one by.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+        try:
+            if not stopping:
+                children[_fork(number, work)] = number
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
+
+    for sig in _STOP:
         signal.signal(sig, stop)
     for number in range(count):
-        children[_fork(number, work)] = number
+        start(number)
     code = 0
     while children:
         pid, status = os.wait()
@@ -48,8 +64,7 @@ def run(count: int, work: Callable[[int], None]) -> int:
             stop(signal.SIGTERM, None)
         else:
             time.sleep(_RESTART_SECONDS)
-            if not stopping:
-                children[_fork(number, work)] = number
+            start(number)
     return code
 
 
@@ -58,8 +73,9 @@ def _fork(number: int, work: Callable[[int], None]) -> int:
     pid = os.fork()
     if pid:
         return pid
-    for sig in (signal.SIGTERM, signal.SIGINT):
+    for sig in _STOP:
         signal.signal(sig, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
     # If the parent is killed, nobody would ever tell us to stop.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -96,3 +98,85 @@ async def test_none_is_left_when_the_parent_is_killed(
         assert not psutil.wait_procs(both, 10)[1]
 
     await asyncio.to_thread(serve, work)
+
+
+# os.fork and os.wait with a signal in the very moment that is asked about.
+_SCRIPT = """
+import os, signal, time
+from frontdesk import processes
+
+def say(what):
+    os.write(1, what.encode() + b"\\n")
+
+def told(pid):
+    os.kill(pid, signal.SIGTERM)
+
+fork, wait = os.fork, os.wait
+forks = 0
+
+def work(number):
+    say("works")
+    time.sleep(60)
+"""
+
+
+def run_script(lines: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{_SCRIPT}\n{lines}\nprocesses.run(2, work)\nsay('ended')"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+async def test_signal_that_comes_right_after_a_process_was_made_stops_it_and_no_other_is_made() -> None:
+    said = run_script("""
+def interrupted():
+    pid = fork()
+    if pid:
+        say("made")
+        told(os.getpid())
+    return pid
+
+os.fork = interrupted
+""")
+    assert said.count("made") == 1
+    assert said[-1] == "ended"
+
+
+async def test_signal_to_a_process_that_was_just_made_ends_it() -> None:
+    said = run_script("""
+def interrupted():
+    global forks
+    forks += 1
+    pid = fork()
+    if forks == 1 and not pid:
+        told(os.getpid())
+    if forks == 3 and pid:
+        say("again")
+        told(os.getpid())
+    return pid
+
+os.fork = interrupted
+""")
+    assert "again" in said
+    assert said[-1] == "ended"
+
+
+async def test_signal_while_one_has_just_ended_stops_the_others() -> None:
+    said = run_script("""
+def work(number):
+    if number:
+        time.sleep(60)
+
+def interrupted():
+    ended = wait()
+    told(os.getpid())
+    return ended
+
+os.wait = interrupted
+""")
+    assert said == ["ended"]
