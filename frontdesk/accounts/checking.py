@@ -297,7 +297,7 @@ def clean_username(value: Any, *, reserved: bool = False) -> tuple[str, str]:
     text = _text(value)
     if _PLAIN_USERNAME.fullmatch(text):
         key = identity.username_key(text)
-        if reserved or key not in identity._reserved():
+        if reserved or key not in identity.reserved_keys():
             return text, key
     username = identity.clean_username(text, reserved=reserved)
     return username, identity.username_key(username)

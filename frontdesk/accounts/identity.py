@@ -82,7 +82,7 @@ def clean_username(text: str, *, reserved: bool = False) -> str:
         or username.endswith(".")
     ):
         raise FieldRefused("username", "username_invalid")
-    if not reserved and username_key(username) in _reserved():
+    if not reserved and username_key(username) in reserved_keys():
         raise FieldRefused("username", "username_reserved")
     return username
 
@@ -139,7 +139,8 @@ def _lookalikes() -> dict[str, str]:
 
 
 @cache
-def _reserved() -> frozenset[str]:
+def reserved_keys() -> frozenset[str]:
+    """Keys of usernames that only those who run the service may have."""
     # Names that a page or a mail could be mistaken to come from (RFC 2142 and the service's own).
     return frozenset(
         username_key(name)
