@@ -25,16 +25,20 @@ _BUSY_PAUSE = 0.03
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 with a bound on how large a head may be and how long it may take."""
+    """uvicorn's HTTP/1.1 with a bound on how large a head may be and how long it may take, and the rest of a body
+    that was answered before it was read."""
 
     head_timeout = 10.0
+    body_timeout = 10.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._rest_timer: asyncio.TimerHandle | None = None
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_timer.cancel()
+        self._forget_rest()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -48,6 +52,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._unset_keepalive_if_required()
         if not self._in_head:
             self._expect_head()
         self._header_bytes = 0
@@ -80,12 +85,26 @@ class Protocol(HttpToolsProtocol):
             # We go on in HTTP/1.1, which the parser, waiting for another protocol, can't.
             self.cycle.keep_alive = False
 
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if self._rest_timer is not None:
+            self._forget_rest()
+            # What arrived with the rest has cancelled the one that was set when the answer was complete.
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
     def _unsupported_upgrade_warning(self) -> None:
         # Anyone may ask for another protocol; that's no news for the log.
         return
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
+            # Refused before the body was read. To close now would lose the answer, as the kernel resets whoever
+            # is still sending; so we read on, but not for longer than a body may take.
+            self._rest_timer = self.loop.call_later(self.body_timeout, self.transport.close)
         if self.scope["state"].get("busy") and not self.transport.is_closing():
             # Whoever is told 503 and asks again at once would, a few hundred together, keep the event loop
             # busy with saying no. Nobody who waits as Retry-After asks them to will notice.
@@ -109,6 +128,11 @@ class Protocol(HttpToolsProtocol):
             self._refuse(431, "head_too_large", "The request's head is too large")
         else:
             self._refuse(400, "bad_request", "The request isn't valid HTTP")
+
+    def _forget_rest(self) -> None:
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
 
     def _expect_head(self) -> None:
         self._in_head = True
@@ -142,7 +166,8 @@ class Server(uvicorn.Server):
     """uvicorn's server with the order of a clean stop: not ready, then drained, then gone."""
 
     def __init__(self, border: Border, settings: Settings) -> None:
-        protocol = type("Protocol", (Protocol,), {"head_timeout": settings.body_timeout})
+        bounds = {"head_timeout": settings.body_timeout, "body_timeout": settings.body_timeout}
+        protocol = type("Protocol", (Protocol,), bounds)
         super().__init__(
             uvicorn.Config(
                 border,

@@ -164,6 +164,37 @@ def test_a_body_that_stops_is_given_up_in_time(server: Running) -> None:
             assert wire.ended()
 
 
+def test_a_body_that_stops_after_its_answer_is_given_up_in_time(server: Running) -> None:
+    for path in ("/api/v1/nothing", "/api/v1/verify"):
+        with Wire(server.url) as wire:
+            began = time.monotonic()
+            wire.send(post(path, b"{" * 100)[:-90])
+            assert wire.answer().status in (404, 405)
+            wire.send(b"{")
+            assert wire.ended()
+            assert BODY_TIMEOUT * 0.9 <= time.monotonic() - began < BODY_TIMEOUT + 3
+
+
+def test_a_body_that_comes_after_its_answer_is_not_taken_for_a_request(server: Running, token: str) -> None:
+    hidden = head(
+        b"DELETE /api/v1/sessions/current HTTP/1.1", b"Host: x", b"Authorization: " + token.encode()
+    )
+    with Wire(server.url) as wire:
+        request = post("/api/v1/nothing", hidden)
+        wire.send(request[: -len(hidden)])
+        assert wire.answer().status == 404
+        wire.send(hidden)
+        time.sleep(BODY_TIMEOUT * 1.2)
+        wire.send(head(b"GET /livez HTTP/1.1", b"Host: x"))
+        assert wire.answer().status == 200
+
+
+def test_an_answer_before_a_body_reaches_whoever_goes_on_sending(server: Running) -> None:
+    with Wire(server.url) as wire:
+        wire.send(post("/api/v1/nothing", b"x" * 3_000_000))
+        refused(wire.answer(), 404, "not_found")
+
+
 def test_a_head_that_stops_is_given_up_in_time(server: Running) -> None:
     for half in (b"", b"GET /api/v1/ver", GET + b"X-Half: "):
         with Wire(server.url) as wire:
