@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -31,6 +32,8 @@ from frontdesk.web import routes as web
 from frontdesk.web.visitors import visitor
 
 ROLES = ("web", "api", "all")
+
+_log = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
@@ -110,6 +113,14 @@ async def serve(
 
 
 async def _share(metrics: Metrics) -> None:
+    failing = False
     while True:
-        metrics.share()
+        try:
+            metrics.share()
+            failing = False
+        except OSError as error:
+            # A full disk may have room again.
+            if not failing:
+                _log.warning("metrics aren't shared: %s", error.strerror)
+            failing = True
         await asyncio.sleep(1)

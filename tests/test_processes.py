@@ -13,6 +13,8 @@ import httpx
 import psutil
 import pytest
 
+from frontdesk import app
+from frontdesk.metrics import Metrics
 from tests.cast import ALICE
 from tests.serving import Running, running
 
@@ -98,6 +100,20 @@ async def test_none_is_left_when_the_parent_is_killed(
         assert not psutil.wait_procs(both, 10)[1]
 
     await asyncio.to_thread(serve, work)
+
+
+async def test_metrics_are_shared_again_once_there_is_where_to(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "shared"
+    task = asyncio.create_task(app._share(Metrics(folder, 0)))
+    await asyncio.sleep(1.2)
+    assert caplog.messages == ["metrics aren't shared: No such file or directory"]
+    folder.mkdir()
+    async with asyncio.timeout(5):
+        while not (folder / "metrics-0").exists():
+            await asyncio.sleep(0.02)
+    task.cancel()
 
 
 # os.fork and os.wait with a signal in the very moment that is asked about.

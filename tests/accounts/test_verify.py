@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -14,6 +15,7 @@ from frontdesk.accounts.service import Service
 from frontdesk.accounts.verify import verify
 from frontdesk.errors import Unauthenticated
 from frontdesk.settings import Settings
+from frontdesk.store import notifications
 from frontdesk.store.notifications import listen_for_ended
 from tests.cast import ELSEWHERE, HERE, Actor
 
@@ -173,6 +175,27 @@ async def test_a_replica_that_hears_nothing_refuses_it_within_a_second(
         await log_out(service, alice)
         assert (await verify(deaf, alice.token, HERE)).username == "alice"
         assert await seconds_until_refused(deaf, alice.token) <= MEMORY_SECONDS + 0.1
+
+
+async def test_a_listener_that_is_let_down_in_any_way_goes_on_and_says_so_once(
+    settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifications, "_RETRY", 0.01)
+    connected = asyncpg.connect
+    attempts = 0
+
+    async def connect(url: str, **options: Any) -> asyncpg.Connection:
+        nonlocal attempts
+        attempts += 1
+        # asyncpg's own name for a standby, of which the operator has asked to keep away, is neither of its bases.
+        return await connected(url, **options, target_session_attrs="standby" if attempts < 4 else "any")
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    heard = asyncio.Event()
+    task = asyncio.create_task(listen_for_ended(settings.database_url, lambda _: heard.set()))
+    await asyncio.wait_for(heard.wait(), 5)
+    task.cancel()
+    assert caplog.messages == ["notifications are cut off: TargetServerAttributeNotMatched"]
 
 
 async def test_a_cut_listener_comes_back_and_forgets_what_it_may_have_missed(
