@@ -3,7 +3,7 @@
 from starlette.requests import Request
 
 from frontdesk.accounts import sessions
-from frontdesk.errors import NotFound, Unauthenticated
+from frontdesk.errors import NotFound, Unauthenticated, Unavailable
 from frontdesk.model import Visit
 from frontdesk.requests import client_of, cookie_token, service_of, state_of
 
@@ -20,10 +20,17 @@ async def require_visitor(request: Request) -> Visit:
     """Who is logged in. Raises Unauthenticated, Unavailable."""
     state = state_of(request)
     if "visit" not in state:
-        state["visit"] = None
+        if "visit_asked" in state:
+            # Asked without an answer: nobody knows, and this request doesn't wait for that twice.
+            raise Unavailable
+        state["visit_asked"] = True
         token = cookie_token(request)
-        if token:
-            state["visit"] = await sessions.check(service_of(request), token, client_of(request))
+        try:
+            state["visit"] = (
+                await sessions.check(service_of(request), token, client_of(request)) if token else None
+            )
+        except Unauthenticated:
+            state["visit"] = None
     visit: Visit | None = state["visit"]
     if visit is None:
         raise Unauthenticated

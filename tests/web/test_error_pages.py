@@ -4,11 +4,13 @@ import re
 from pathlib import Path
 
 import httpx
+import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
 import frontdesk.accounts
 from frontdesk import app, errors
+from frontdesk.accounts import sessions
 from frontdesk.api.problems import FIELD_DETAILS, PROBLEMS
 from frontdesk.border import Border
 from frontdesk.routing import resource
@@ -115,6 +117,24 @@ async def test_without_a_database_pages_say_so_and_the_rest_still_shows(alice: c
             assert answer.status_code == 503
             assert answer.headers["retry-after"] == "1"
             assert "Not available right now" in answer.text
+            # Who looks is unknown, which isn't nobody.
+            for path in ("/", "/account", "/nothing"):
+                assert 'href="/register"' not in (await browser.get(path)).text, path
+
+
+async def test_a_database_that_does_not_answer_is_asked_once_a_request(
+    browser: Browser, alice: cast.Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def check(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+        raise errors.Unavailable
+
+    monkeypatch.setattr(sessions, "check", check)
+    assert (await browser(alice).get("/account")).status_code == 503
+    assert asked == 1
 
 
 async def test_a_fault_of_ours_tells_its_number_and_nothing_else(
