@@ -72,7 +72,7 @@ async def found(db: asyncpg.Connection, text: str, limit: int = 10) -> list[str]
 @pytest.mark.parametrize(
     ("name", "texts"),
     [
-        ("王伟", ["王", "伟", "王伟", "wangwei", "ww", "wangw", "WANGWEI84", "ｗａｎｇｗｅｉ"]),
+        ("王伟", ["王", "伟", "王伟", "wangwei", "ww", "wangw", "WANGWEI84", "ｗａｎｇｗｅｉ", "王wei"]),
         ("王伟", ["wang wei", "wei wang", "wang w", "w wang", "we wa", "Wang, Wei", "伟 王", "wáng wěi"]),
         (
             "单田芳",
