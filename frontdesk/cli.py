@@ -1,4 +1,4 @@
-"""The command line: up · serve · migrate · admin · doctor · settings."""
+"""The command line: up · serve · migrate · admin · import · export · doctor · settings."""
 
 import contextlib
 import os

@@ -11,6 +11,7 @@ from pathlib import Path
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import write_po
 
+from frontdesk.languages import LANGUAGES
 from frontdesk.web import catalogues
 
 # Without dates and line numbers, so that a change shows what changed and nothing else.
@@ -28,7 +29,7 @@ msgstr ""
 
 
 def main() -> None:
-    for language in catalogues.LANGUAGES:
+    for language in LANGUAGES:
         if language == "en":
             continue
         path = Path(str(catalogues.path_of(language)))

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from frontdesk import local
+from frontdesk import cli, local
 from frontdesk.store import schema
 from tests.serving import command
 
@@ -33,6 +33,10 @@ COMMANDS = [
     ("admin", "create", "--email", "a@example.org", "--username", "ann", "--name", "Ann", "--password-stdin"),
 ]
 every_command = pytest.mark.parametrize("arguments", COMMANDS, ids=[words[0] for words in COMMANDS])
+
+
+def test_the_module_names_every_command() -> None:
+    assert set(re.findall(r"\w+", (cli.__doc__ or "").partition(":")[2])) == set(cli.main.commands)
 
 
 def free_port() -> int:

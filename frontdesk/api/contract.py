@@ -8,12 +8,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from frontdesk.api.docs.page import LANGUAGES, language_of, render
+from frontdesk import languages
+from frontdesk.api.docs.page import render
 from frontdesk.errors import NotFound
-from frontdesk.requests import is_secure
-
-_COOKIE = "language"
-_YEAR = 31_536_000
+from frontdesk.headers import is_kept, page_headers
 
 _FILES = {
     "docs.css": "text/css; charset=utf-8",
@@ -22,13 +20,7 @@ _FILES = {
     "logo.svg": "image/svg+xml",
 }
 
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
+_HEADERS = page_headers(forms=False) | {
     "Vary": "Cookie, Accept-Language",
     "Cache-Control": "private, no-cache",
 }
@@ -43,15 +35,12 @@ async def openapi(request: Request) -> Response:
 async def docs(request: Request) -> Response:
     """A page to read the contract and, with JavaScript, to try it; `?language=` is kept in a cookie."""
     chosen = request.query_params.get("language")
-    kept = chosen or request.cookies.get(_COOKIE)
-    language = language_of(kept, request.headers.get("accept-language", ""))
+    language = chosen if chosen in languages.LANGUAGES else languages.language_of(request)
     response = Response(
         render(language), headers=_HEADERS | {"Content-Language": language}, media_type="text/html"
     )
-    if chosen in LANGUAGES:
-        response.set_cookie(
-            _COOKIE, chosen, _YEAR, path="/", secure=is_secure(request), httponly=True, samesite="lax"
-        )
+    if chosen == language:
+        languages.keep(request, response, language)
     return response
 
 
@@ -62,7 +51,7 @@ async def docs_file(request: Request) -> Response:
         raise NotFound
     content, tag = _file(name)
     headers = {"Cache-Control": "no-cache", "ETag": tag, "Cross-Origin-Resource-Policy": "same-origin"}
-    if tag in request.headers.get("if-none-match", ""):
+    if is_kept(request, tag):
         return Response(None, 304, headers)
     return Response(content, headers=headers | {"Content-Type": _FILES[name]})
 

@@ -5,10 +5,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from frontdesk import languages
 from frontdesk.accounts import profile
 from frontdesk.model import Visit
 from frontdesk.requests import clear_session_cookie, client_of, service_of, while_connected
-from frontdesk.web.catalogues import COOKIE
 from frontdesk.web.errors import CORRECTABLE, show_form_again
 from frontdesk.web.forms import read_form
 from frontdesk.web.pages import language_for, redirect, render
@@ -37,7 +37,7 @@ async def save_profile(request: Request) -> Response:
         return show_form_again(request, "account.html", error, **_variables(request, visit, typed=form))
     response = redirect(request, "/account", notice="profile_saved")
     # The account's language, just chosen, must not lose against an older choice of this browser.
-    response.delete_cookie(COOKIE, path="/", samesite="lax")
+    languages.forget(request, response)
     return response
 
 

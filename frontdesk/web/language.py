@@ -4,12 +4,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frontdesk.errors import MalformedBody
-from frontdesk.requests import is_secure
-from frontdesk.web.catalogues import COOKIE, LANGUAGES
+from frontdesk.languages import LANGUAGES, keep
 from frontdesk.web.forms import read_form
 from frontdesk.web.pages import local_path, redirect
-
-_YEAR = 31_536_000
 
 
 async def choose(request: Request) -> Response:
@@ -18,13 +15,5 @@ async def choose(request: Request) -> Response:
     if form["language"] not in LANGUAGES:
         raise MalformedBody
     response = redirect(request, local_path(form["next"]))
-    response.set_cookie(
-        COOKIE,
-        form["language"],
-        max_age=_YEAR,
-        path="/",
-        secure=is_secure(request),
-        httponly=True,
-        samesite="lax",
-    )
+    keep(request, response, form["language"])
     return response

@@ -11,12 +11,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from frontdesk.requests import is_secure
+from frontdesk.headers import cookie, delete_cookie, page_headers, set_cookie
+from frontdesk.languages import LANGUAGES, language_of
 from frontdesk.web import static
-from frontdesk.web.catalogues import LANGUAGES, language_of, locale_of, mark, translations
+from frontdesk.web.catalogues import locale_of, mark, translations
 from frontdesk.web.visitors import is_asked, known_visitor
 
-NOTICE_COOKIE = "notice"
+_NOTICE = "notice"
 
 # What a page says once, after the redirect that follows a form.
 _NOTICES = {
@@ -29,16 +30,7 @@ _NOTICES = {
     "account_deleted": mark("Your account is deleted."),
 }
 
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    # Searches and usernames stand in our addresses: no other site is to learn them.
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
-    "Vary": "Cookie, Accept-Language, HX-Request",
-}
+_HEADERS = page_headers(forms=True) | {"Vary": "Cookie, Accept-Language, HX-Request"}
 
 _HUES = 12
 _NEXT_MAX = 2000
@@ -52,7 +44,7 @@ def render(request: Request, template: str, status: int = 200, /, **variables: A
     """
     visit = known_visitor(request)
     language = language_for(request)
-    notice = request.cookies.get(NOTICE_COOKIE, "")
+    notice = cookie(request, _NOTICE)
     text = (
         environment(language)
         .get_template(template)
@@ -73,7 +65,7 @@ def render(request: Request, template: str, status: int = 200, /, **variables: A
     }
     response = Response(text, status, headers, media_type="text/html")
     if notice:
-        response.delete_cookie(NOTICE_COOKIE, path="/", httponly=True, samesite="lax")
+        delete_cookie(request, response, _NOTICE)
     return response
 
 
@@ -81,15 +73,7 @@ def redirect(request: Request, path: str, *, notice: str | None = None) -> Respo
     """Go and GET `path`, one of our own, which will say `notice`."""
     response = RedirectResponse(path, 303, {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"})
     if notice is not None:
-        response.set_cookie(
-            NOTICE_COOKIE,
-            notice,
-            max_age=60,
-            path="/",
-            secure=is_secure(request),
-            httponly=True,
-            samesite="lax",
-        )
+        set_cookie(request, response, _NOTICE, notice, 60)
     return response
 
 

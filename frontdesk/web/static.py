@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frontdesk.errors import NotFound
+from frontdesk.headers import is_kept
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -39,9 +40,7 @@ async def serve(request: Request) -> Response:
         "ETag": f'"{file.digest}"',
         "Cross-Origin-Resource-Policy": "same-origin",
     }
-    # A proxy that compresses makes the tag a weak one, which is as good here (RFC 9110, section 13.1.2).
-    known = (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(","))
-    if headers["ETag"] in known:
+    if is_kept(request, headers["ETag"]):
         return Response(None, 304, headers)
     return Response(file.content, 200, headers | {"Content-Type": file.media_type})
 

@@ -65,6 +65,8 @@ async def test_the_files_of_the_page_are_served_and_no_others(http: httpx.AsyncC
         again = await http.get(f"{URL}/{name}", headers={"If-None-Match": answer.headers["etag"]})
         assert again.status_code == 304
         assert again.content == b""
+        other = await http.get(f"{URL}/{name}", headers={"If-None-Match": f"x{answer.headers['etag']}"})
+        assert other.status_code == 200
     for name in (
         "page.html",
         "page.py",
@@ -85,6 +87,7 @@ async def test_the_files_of_the_page_are_served_and_no_others(http: httpx.AsyncC
         ("", "", "en-GB,en;q=0.9,zh;q=0.8", "en"),
         ("", "", "fr, zh;q=0.5, en;q=0.7", "en"),
         ("", "", "zh;q=0, en;q=0.1", "en"),
+        ("", "", "fr, zh ; q=0.5", "zh-Hans"),
         ("", "", "zh;q=rubbish, ;;;, *", "en"),
         ("", "zh-Hans", "en", "zh-Hans"),
         ("", "en", "zh", "en"),

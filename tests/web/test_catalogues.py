@@ -9,11 +9,12 @@ from babel.messages.catalog import Catalog
 
 import frontdesk.web
 from frontdesk.accounts.identity import LANGUAGES as ACCOUNT_LANGUAGES
+from frontdesk.languages import LANGUAGES
 from frontdesk.web import catalogues
 from frontdesk.web.pages import environment
 
 TEMPLATES = sorted((Path(frontdesk.web.__path__[0]) / "templates").glob("*.html"))
-TRANSLATED = [language for language in catalogues.LANGUAGES if language != "en"]
+TRANSLATED = [language for language in LANGUAGES if language != "en"]
 
 # A name is the same in every language.
 _NAMES = {"Frontdesk"}
@@ -29,7 +30,7 @@ def _messages(catalogue: Catalog) -> dict[str | tuple[str, ...], object]:
 
 
 def test_pages_and_accounts_have_the_same_languages() -> None:
-    assert tuple(catalogues.LANGUAGES) == ACCOUNT_LANGUAGES
+    assert tuple(LANGUAGES) == ACCOUNT_LANGUAGES
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

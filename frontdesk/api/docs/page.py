@@ -4,7 +4,6 @@ The texts are those of openapi.yaml; chinese.yaml has each of them in Chinese, a
 """
 
 import json
-import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -14,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from msgspec import Struct
 
-LANGUAGES = {"en": "English", "zh-Hans": "简体中文"}
+from frontdesk.languages import LANGUAGES
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -79,24 +78,6 @@ def render(language: str) -> str:
     return environment.get_template("page.html").render(
         language=language, languages=LANGUAGES, info=contract()["info"], groups=list(groups())
     )
-
-
-def language_of(chosen: str | None, accepted: str) -> str:
-    """One of LANGUAGES: the chosen one, else what the browser asks for first (RFC 9110, section 12.5.4)."""
-    if chosen in LANGUAGES:
-        return chosen
-    wanted = []
-    for part in accepted[:1000].lower().split(","):
-        tag, _, quality = part.strip().partition(";q=")
-        if re.fullmatch(r"(0(\.\d*)?|1(\.0*)?)?", quality) and float(quality or 1) > 0:
-            wanted.append((-float(quality or 1), tag))
-    for _, tag in sorted(wanted, key=lambda pair: pair[0]):
-        if tag == "en" or tag.startswith("en-"):
-            return "en"
-        # Traditional characters have no page of their own; simplified ones are nearer than English.
-        if tag == "zh" or tag.startswith("zh-"):
-            return "zh-Hans"
-    return "en"
 
 
 def groups() -> Iterator[tuple[dict[str, str], list[Call]]]:
