@@ -53,4 +53,5 @@ def delete_cookie(request: Request, response: Response, name: str) -> None:
 
 
 def _full(request: Request, name: str) -> str:
-    return name
+    # As with the session (requests.py): over https no other host, and no plain http, can put one in its place.
+    return f"__Host-{name}" if is_secure(request) else name

@@ -2,7 +2,10 @@
 
 import httpx
 
+from frontdesk import app
+from frontdesk.accounts.service import Service
 from tests import cast
+from tests.conftest import with_settings
 from tests.web.conftest import Browser
 
 
@@ -48,6 +51,37 @@ async def test_a_language_that_we_do_not_speak_is_refused(stranger: httpx.AsyncC
     for language in ("de", "", "../../etc", "zh_Hans"):
         answer = await stranger.post("/language", data={"language": language, "next": "/"})
         assert answer.status_code == 400
+
+
+async def test_over_https_every_cookie_is_bound_to_the_host(service: Service, alice: cast.Actor) -> None:
+    border = app.build(with_settings(service, public_url="https://testserver"))
+    transport = httpx.ASGITransport(app=border, client=("192.0.2.1", 50000))
+    async with httpx.AsyncClient(
+        transport=transport,
+        base_url="https://testserver",
+        headers={"Sec-Fetch-Site": "same-origin"},
+        cookies={"__Host-session": alice.token},
+    ) as browser:
+        docs = await browser.get("/api/docs?language=zh-Hans")
+        assert docs.headers["set-cookie"].startswith("__Host-language=zh-Hans;")
+        chosen = await browser.post("/language", data={"language": "zh-Hans", "next": "/"})
+        assert chosen.headers["set-cookie"].startswith("__Host-language=zh-Hans;")
+        assert '<html lang="zh-Hans">' in (await browser.get("/account")).text
+        saved = await browser.post(
+            "/account",
+            data={"name": "Alice", "username": "alice", "language": "en"},
+        )
+        assert saved.status_code == 303, saved.text
+        cookies = saved.headers.get_list("set-cookie")
+        assert {cookie.partition("=")[0] for cookie in cookies} == {"__Host-notice", "__Host-language"}
+        page = await browser.get("/account")
+        assert '<html lang="en">' in page.text
+        assert "Your profile is saved." in page.text
+        for cookie in (*cookies, page.headers["set-cookie"]):
+            assert "; Secure" in cookie
+            assert "; Path=/;" in cookie
+            assert "Domain" not in cookie
+        assert "Your profile is saved." not in (await browser.get("/account")).text
 
 
 async def test_a_cookie_that_we_never_set_is_ignored(stranger: httpx.AsyncClient) -> None:
