@@ -49,13 +49,13 @@ def comparison(peers: dict[str, Figures]) -> str:
         name = f"{row.name}, {row.unit}" if row.unit else row.name
         lines.append(f"| {name} | {' | '.join(cells)} |")
         if row.ahead is not None and others:
-            times = [row.ahead(ours[row.key].median, theirs[row.key].median) for theirs in others]
-            lines.append(f"| … Frontdesk beside it | | {' | '.join(map(_verdict, times))} |")
+            verdicts = [_verdict(row, ours, theirs) for theirs in others]
+            lines.append(f"| … Frontdesk beside it | | {' | '.join(verdicts)} |")
     return "\n".join(lines)
 
 
 def _cell(row: Row, figure: Figure) -> str:
-    given_up = row.key == "storm" and figure.median >= GIVEN_UP * 1000
+    given_up = row.key == "storm" and _given_up(figure)
     value = (
         f"≥ {number(GIVEN_UP * 1000)}"
         if given_up
@@ -65,7 +65,15 @@ def _cell(row: Row, figure: Figure) -> str:
     return value if given_up or low == high else f"{value} ({low} to {high})"
 
 
-def _verdict(times: float) -> str:
+def _verdict(row: Row, ours: Figures, theirs: Figures) -> str:
+    assert row.ahead is not None
+    times = row.ahead(ours[row.key].median, theirs[row.key].median)
     if round(times, 2) == 1:
         return "the same"
-    return f"**{number(times)} ×** ahead" if times > 1 else f"{number(1 / times)} × behind"
+    # What was given up would have taken longer.
+    least = "at least " if row.key.startswith("storm") and _given_up(theirs["storm"]) else ""
+    return f"{least}**{number(times)} ×** ahead" if times > 1 else f"{number(1 / times)} × behind"
+
+
+def _given_up(figure: Figure) -> bool:
+    return figure.median >= GIVEN_UP * 1000
