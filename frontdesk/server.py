@@ -154,10 +154,8 @@ class Protocol(HttpToolsProtocol):
             return
         body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "code": code})
         self.transport.write(
-            STATUS_LINE[status]
-            + b"content-type: application/problem+json\r\nconnection: close\r\n"
-            + b"content-length: %d\r\n\r\n" % len(body)
-            + body
+            STATUS_LINE[status] + b"content-type: application/problem+json\r\nconnection: close\r\n"
+            b"cache-control: no-store\r\n" + b"content-length: %d\r\n\r\n" % len(body) + body
         )
         self.transport.close()
 

@@ -9,6 +9,7 @@ def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     """The problem (RFC 9457) in `answer`, which must have this status and code."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["cache-control"] == "no-store"
     problem: dict[str, Any] = answer.json()
     assert (problem["status"], problem["code"]) == (status, code)
     assert problem["request_id"] == answer.headers["x-request-id"]

@@ -67,7 +67,8 @@ FIELD_DETAILS = {
 
 def problem(request: Request, error: Exception) -> Response:
     """The answer to any exception: a problem of the table, of HTTP itself, or 500 without a detail."""
-    headers: dict[str, str] = {}
+    # Some statuses may be kept for as long as a cache likes (RFC 9110, section 15.1), and what was missing comes.
+    headers: dict[str, str] = {"Cache-Control": "no-store"}
     extra: dict[str, object] = {}
     if isinstance(error, HTTPException):
         status = error.status_code

@@ -36,6 +36,10 @@ SHOWN: dict[type[Exception], tuple[int, str]] = {
     errors.Unavailable: (503, "unavailable"),
 }
 
+# A 401 has to have one (RFC 9110, section 15.5.2). No browser knows this scheme, or it would ask for a password
+# in a window of its own.
+_CHALLENGE = 'Cookie realm="frontdesk"'
+
 # What a form can be sent again for, once something in it is changed or some time has passed.
 CORRECTABLE = (
     errors.InvalidFields,
@@ -114,6 +118,10 @@ def _classify(error: Exception) -> tuple[int, str]:
 
 
 def _add_headers(response: Response, error: Exception) -> None:
+    # Some statuses may be kept for as long as a cache likes (RFC 9110, section 15.1), and what was missing comes.
+    response.headers["Cache-Control"] = "no-store"
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = _CHALLENGE
     if isinstance(error, HTTPException):
         response.headers.update(error.headers or {})
     if isinstance(error, errors.RetryLater):
@@ -130,7 +138,8 @@ def _send_to_login(request: Request) -> Response:
     if request.headers.get("hx-request") == "true":
         # A redirect would be followed by the script and the login shown among the results.
         status, _ = SHOWN[errors.Unauthenticated]
-        response = Response(None, status, {"HX-Redirect": login, "Cache-Control": "no-store"})
+        headers = {"HX-Redirect": login, "Cache-Control": "no-store", "WWW-Authenticate": _CHALLENGE}
+        response = Response(None, status, headers)
     else:
         response = redirect(request, login)
     clear_session_cookie(request, response)

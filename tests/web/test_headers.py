@@ -6,7 +6,7 @@ import pytest
 from tests import cast
 from tests.web.conftest import Browser
 
-PAGES = ["/", "/login", "/register", "/nothing"]
+PAGES = ["/", "/login", "/register"]
 OWN_PAGES = [
     "/",
     "/people",
@@ -36,6 +36,14 @@ async def test_pages_for_everybody_are_guarded(stranger: httpx.AsyncClient, path
     assert answer.headers["cache-control"] == "private, no-cache"
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/logout"])
+async def test_pages_of_errors_are_guarded_and_never_kept(stranger: httpx.AsyncClient, path: str) -> None:
+    answer = await stranger.get(path)
+    assert answer.status_code in (404, 405)
+    _check(answer)
+    assert answer.headers["cache-control"] == "no-store"
+
+
 @pytest.mark.parametrize("path", OWN_PAGES)
 async def test_pages_for_one_person_are_guarded_and_never_kept(
     browser: Browser, alice: cast.Actor, path: str
@@ -48,7 +56,7 @@ async def test_pages_for_one_person_are_guarded_and_never_kept(
 
 async def test_head_answers_like_get(browser: Browser, alice: cast.Actor) -> None:
     alices = browser(alice)
-    for path in PAGES + OWN_PAGES:
+    for path in [*PAGES, *OWN_PAGES, "/nothing"]:
         assert (await alices.head(path)).status_code == (await alices.get(path)).status_code, path
 
 

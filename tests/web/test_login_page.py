@@ -50,6 +50,8 @@ async def test_wrong_password_and_unknown_name_look_the_same(
     wrong = await stranger.post("/login", data=ALICES | {"password": "not the one she has"})
     unknown = await stranger.post("/login", data=ALICES | {"login": "nobody"})
     assert wrong.status_code == unknown.status_code == 401
+    assert wrong.headers["www-authenticate"] == 'Cookie realm="frontdesk"'
+    assert wrong.headers["cache-control"] == "no-store"
     assert "password don&#39;t belong together" in wrong.text
     assert wrong.text.replace('value="alice"', "") == unknown.text.replace('value="nobody"', "")
     assert "set-cookie" not in wrong.headers

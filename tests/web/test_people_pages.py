@@ -41,6 +41,7 @@ async def test_while_typing_only_the_list_comes_and_the_count_is_read_out(
 async def test_while_typing_a_lost_session_leads_to_the_login(stranger: httpx.AsyncClient) -> None:
     answer = await stranger.get("/people?q=bob", headers={"HX-Request": "true"})
     assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == 'Cookie realm="frontdesk"'
     assert answer.headers["hx-redirect"] == "/login?next=%2Fpeople%3Fq%3Dbob"
 
 
