@@ -4,11 +4,9 @@ python -m bench [--runs N] [--seconds S] [--write]
 """
 
 import argparse
-import asyncio
 import itertools
 import os
 import platform
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -42,7 +40,9 @@ def main() -> None:
     text = table(figures)
     print(text)
     if chosen.write:
-        machine = f"{len(stack.CORES)} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
+        machine = (
+            f"{len(stack.CORES)} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
+        )
         write_section("Logins and session checks", f"{machine}; medians of {chosen.runs} runs.\n\n{text}")
 
 
@@ -110,8 +110,12 @@ def one_run(url: str, tokens: list[str], seconds: float) -> list[Figure]:
             lambda v: v <= 2,
         ),
         Figure("errors of checks and searches in the storm", "", [errors], "0", lambda v: v == 0),
-        Figure("memory in the storm − idle", "MiB", [in_storm - idle], "≤ 51 (1 × 19 + 32)", lambda v: v <= 51),
-        Figure("10 × overload: logins answered ÷ capacity", "", [answered / logins], "≥ 0.9", lambda v: v >= 0.9),
+        Figure(
+            "memory in the storm − idle", "MiB", [in_storm - idle], "≤ 51 (1 × 19 + 32)", lambda v: v <= 51
+        ),
+        Figure(
+            "10 × overload: logins answered ÷ capacity", "", [answered / logins], "≥ 0.9", lambda v: v >= 0.9
+        ),
         Figure("10 × overload: 503 within (p99)", "ms", [refused * 1000], "≤ 50", lambda v: v <= 50),
         Figure("10 × overload: latest 201", "s", [latest], "≤ 2.1", lambda v: v <= _DEADLINE + 0.1),
         Figure(

@@ -76,7 +76,9 @@ async def paced(port: int, make: Callable[[int], bytes], *, rate: float, seconds
         try:
             while free and free[-1].closed:
                 free.pop()
-            connection = free.pop() if free else (await loop.create_connection(_Connection, "127.0.0.1", port))[1]
+            connection = (
+                free.pop() if free else (await loop.create_connection(_Connection, "127.0.0.1", port))[1]
+            )
             status = await connection.ask(make(number))
         except (OSError, EOFError):
             result.failures += 1

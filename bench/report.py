@@ -33,7 +33,9 @@ def table(figures: list[Figure]) -> str:
     """Markdown; ~ marks figures whose runs were more than 20 % apart."""
     lines = ["| figure | median | runs | to reach | |", "| --- | ---: | ---: | --- | --- |"]
     for figure in figures:
-        verdict = "" if figure.reached is None else "reached" if figure.reached(figure.median) else "**missed**"
+        verdict = (
+            "" if figure.reached is None else "reached" if figure.reached(figure.median) else "**missed**"
+        )
         value = f"{'~' if figure.moved else ''}{number(figure.median)} {figure.unit}".strip()
         span = f"{number(min(figure.values))} to {number(max(figure.values))}"
         lines.append(f"| {figure.name} | {value} | {span} | {figure.target} | {verdict} |")
@@ -45,9 +47,8 @@ def write_section(title: str, text: str) -> None:
     page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else "# Performance\n"
     section = f"## {title}\n\n{text.strip()}\n"
     pattern = re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-    if pattern.search(page):
-        page = pattern.sub(lambda _: section + "\n", page)
-    else:
+    page, found = pattern.subn(lambda _: section + "\n", page)
+    if not found:
         page = page.rstrip() + "\n\n" + section
     PAGE.write_text(page.rstrip() + "\n", encoding="utf-8")
 
