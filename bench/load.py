@@ -65,27 +65,22 @@ async def load(
 
 
 async def paced(port: int, make: Callable[[int], bytes], *, rate: float, seconds: float) -> Result:
-    """`rate` requests a second, whether or not the earlier ones are answered, each on a free connection."""
+    """`rate` requests a second, whether or not the earlier ones are answered, each of somebody else: on a
+    connection of its own."""
     result = Result()
-    free: list[_Connection] = []
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
 
     async def one(number: int) -> None:
         asked = time.perf_counter()
         try:
-            while free and free[-1].closed:
-                free.pop()
-            connection = (
-                free.pop() if free else (await loop.create_connection(_Connection, "127.0.0.1", port))[1]
-            )
+            _, connection = await loop.create_connection(_Connection, "127.0.0.1", port)
             status = await connection.ask(make(number))
         except (OSError, EOFError):
             result.failures += 1
             return
         result.answers.setdefault(status, []).append(time.perf_counter() - asked)
-        if not connection.closed:
-            free.append(connection)
+        connection.close()
 
     async with asyncio.TaskGroup() as group:
         for number in range(int(rate * seconds)):
@@ -94,8 +89,6 @@ async def paced(port: int, make: Callable[[int], bytes], *, rate: float, seconds
                 await asyncio.sleep(late)
             group.create_task(one(number))
         result.seconds = time.perf_counter() - began
-    for connection in free:
-        connection.close()
     return result
 
 

@@ -90,7 +90,9 @@ def build(service: Service, role: str = "all", metrics: Metrics | None = None) -
             await visitor(request)
         return web_errors.show(request, error)
 
-    return Border(app, show, metrics, service.settings.proxies)
+    return Border(
+        app, show, metrics, service.settings.proxies, problems.refuse_early if role != "web" else None
+    )
 
 
 async def serve(

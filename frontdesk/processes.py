@@ -58,7 +58,8 @@ def run(count: int, work: Callable[[int], None]) -> int:
         number = children.pop(pid, -1)
         ended = os.waitstatus_to_exitcode(status)
         if stopping or number < 0:
-            code = max(code, abs(ended))
+            # One that was told to stop before it listened dies of the signal, which is what was asked for.
+            code = max(code, 0 if ended == -signal.SIGTERM else abs(ended))
         elif ended == 1:
             code = 1
             stop(signal.SIGTERM, None)

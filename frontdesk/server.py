@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import random
 import socket
 import time
 from types import FrameType
@@ -11,7 +12,7 @@ from typing import Any
 import httptools
 import msgspec
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from frontdesk.border import Border
 from frontdesk.errors import OperatorError
@@ -21,7 +22,10 @@ _HEAD_MAX = 32_768
 _HEADERS_MAX = 100
 _LINGER = 0.5
 _ONCE = 0.3
-_BUSY_PAUSE = 0.03
+_BUSY_PAUSE = 0.025
+_BUSY_PAUSE_MAX = 1.0
+# Where a password is hashed; see Border.refuse_early.
+_HASHING = frozenset((b"/api/v1/sessions", b"/api/v1/accounts"))
 
 
 class Protocol(HttpToolsProtocol):
@@ -34,6 +38,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._rest_timer: asyncio.TimerHandle | None = None
+        self._refusals = 0
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -78,12 +83,36 @@ class Protocol(HttpToolsProtocol):
         # HTTP/0.9 knows no headers, and so can't be answered with any.
         if version not in ("1.0", "1.1") or hosts > 1 or (hosts == 0 and version == "1.1"):
             raise httptools.HttpParserError
-        super().on_headers_complete()
         self._in_head = False
         self._head_timer.cancel()
+        if version == "1.1" and self.url in _HASHING and self._refuse_early():
+            return
+        super().on_headers_complete()
         if self.parser.should_upgrade():
             # We go on in HTTP/1.1, which the parser, waiting for another protocol, can't.
             self.cycle.keep_alive = False
+
+    def _refuse_early(self) -> bool:
+        """Answer a login or registration for which there is no time, without a task or a cycle of uvicorn's."""
+        border: Border = self.config.loaded_app
+        plain = self.parser.get_method() == b"POST" and self.parser.should_keep_alive()
+        waits = self.cycle is not None and not self.cycle.response_complete
+        if not plain or waits or self.expect_100_continue or border.app.state.draining:
+            return False
+        scope: Any = self.scope
+        scope |= {"method": "POST", "path": self.url.decode("ascii"), "query_string": b""}
+        response = border.refuse_early(scope)
+        if response is None:
+            return False
+        head = [STATUS_LINE[response.status_code]]
+        for name, value in (*self.server_state.default_headers, *response.raw_headers):
+            head += (name, b": ", value, b"\r\n")
+        self.transport.write(b"".join((*head, b"\r\n", response.body)))
+        self.cycle = _Answered()
+        # The body is read and dropped.
+        self._rest_timer = self.loop.call_later(self.body_timeout, self.transport.close)
+        self._pause_if_busy()
+        return True
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -105,11 +134,20 @@ class Protocol(HttpToolsProtocol):
             # Refused before the body was read. To close now would lose the answer, as the kernel resets whoever
             # is still sending; so we read on, but not for longer than a body may take.
             self._rest_timer = self.loop.call_later(self.body_timeout, self.transport.close)
-        if self.scope["state"].get("busy") and not self.transport.is_closing():
-            # Whoever is told 503 and asks again at once would, a few hundred together, keep the event loop
-            # busy with saying no. Nobody who waits as Retry-After asks them to will notice.
+        self._pause_if_busy()
+
+    def _pause_if_busy(self) -> None:
+        # Whoever is told 503 and asks again at once would, a few hundred together, keep the event loop busy with
+        # saying no. Nobody who waits as Retry-After asks them to will notice. Not so a proxy, whose connections
+        # are everybody's.
+        if not self.scope["state"].get("busy"):
+            self._refusals = 0
+        elif not self.transport.is_closing():
             self.flow.pause_reading()
-            self.loop.call_later(_BUSY_PAUSE, self.flow.resume_reading)
+            pause = min(_BUSY_PAUSE * 2**self._refusals, _BUSY_PAUSE_MAX)
+            # Spread, or those who came together would come back together.
+            self.loop.call_later(pause * random.uniform(0.5, 1), self.flow.resume_reading)  # noqa: S311
+            self._refusals = min(self._refusals + 1, 10)
 
     def timeout_keep_alive_handler(self) -> None:
         self._head_timer.cancel()
@@ -158,6 +196,16 @@ class Protocol(HttpToolsProtocol):
             b"cache-control: no-store\r\n" + b"content-length: %d\r\n\r\n" % len(body) + body
         )
         self.transport.close()
+
+
+class _Answered(RequestResponseCycle):
+    """A request that was answered before uvicorn had anything to do with it."""
+
+    def __init__(self) -> None:
+        self.response_complete = self.response_started = True
+        self.disconnected = self.more_body = False
+        self.keep_alive = True
+        self.message_event = asyncio.Event()
 
 
 class Server(uvicorn.Server):

@@ -64,7 +64,7 @@ class Peer(ABC):
 
 def cache() -> Path:
     """Where peers are kept from one run to the next; outside the repository."""
-    return Path(os.environ.get("FRONTDESK_BENCH_CACHE") or "~/.cache/frontdesk-bench").expanduser()
+    return Path(os.environ.get("PEERS_CACHE") or "~/.cache/frontdesk-bench").expanduser()
 
 
 async def _execute(url: str, statement: str) -> None:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frontdesk import errors
-from frontdesk.requests import state_of
+from frontdesk.requests import service_of, state_of
 
 # class -> status, code, title. `code` is for programs and never changes; the title is for people.
 PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
@@ -107,3 +107,12 @@ def problem(request: Request, error: Exception) -> Response:
         "request_id": state_of(request).get("request_id", ""),
     }
     return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")
+
+
+def refuse_early(request: Request) -> Response | None:
+    """The answer to a login or registration that can't be hashed in time, whatever its body says; else None."""
+    try:
+        service_of(request).hasher.admit()
+    except errors.Busy as error:
+        return problem(request, error)
+    return None
