@@ -10,6 +10,7 @@ from frontdesk import app
 from frontdesk.accounts import moderation, profile
 from frontdesk.accounts.meter import Meter
 from frontdesk.accounts.service import Service
+from frontdesk.errors import Unauthenticated
 from frontdesk.model import Visit
 from tests.answers import faults, refused
 from tests.cast import ALICE, BOB, Actor, enter
@@ -107,13 +108,14 @@ async def test_who_is_disabled_is_found_by_nobody(
     assert (await http.get(f"{URL}/alice", headers=bob.bearer)).status_code == 200
 
 
-async def test_who_hides_while_disabled_stays_hidden(
+async def test_a_disabled_account_is_neither_changed_nor_found_again(
     http: httpx.AsyncClient, service: Service, alice: Actor, bob: Actor
 ) -> None:
     await moderation.disable(service, "alice")
     # A request that was under way while the administrator acted.
     visit = Visit(account=alice.account, session_id=alice.account.id, logged_in_at=alice.account.created_at)
-    await profile.update(service, visit, name="Alice Anew")
+    with pytest.raises(Unauthenticated):
+        await profile.update(service, visit, name="Alice Anew")
     assert await find(http, "alice", bob) == []
 
 
