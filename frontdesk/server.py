@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import random
 import socket
+import struct
+import sys
 import time
 from types import FrameType
 from typing import Any
@@ -20,7 +23,9 @@ from frontdesk.settings import Settings
 
 _HEAD_MAX = 32_768
 _HEADERS_MAX = 100
-_LINGER = 0.5
+_LINGER = 1.0
+# asm-generic/socket.h
+_SO_ATTACH_FILTER = 26
 _ONCE = 0.3
 _BUSY_PAUSE = 0.025
 _BUSY_PAUSE_MAX = 1.0
@@ -257,7 +262,10 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Closing the listener would reset those whom the kernel has let in and we haven't yet.
+        # Closing the listener would reset those whom the kernel has let in and we haven't yet. So first nobody new
+        # gets in; whoever tries asks again after a second, and then hears that there is no one.
+        for sock in sockets or []:
+            _drop_newcomers(sock)
         late = [asyncio.create_task(self._take(sock)) for sock in _accept_all(sockets or [])]
         await super().shutdown(sockets)
         for task in [*late, *self.server_state.tasks] if self.force_exit else late:
@@ -271,6 +279,17 @@ class Server(uvicorn.Server):
             sock,
         )
         protocol.shutdown()
+
+
+def _drop_newcomers(sock: socket.socket) -> None:
+    """Let the kernel drop every packet for the listener itself; connections that are made aren't affected."""
+    if sys.platform != "linux":
+        return
+    # struct sock_filter: BPF_RET | BPF_K, 0 bytes to keep; struct sock_fprog: one of them.
+    instruction = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+    program = struct.pack("HP", 1, ctypes.addressof(instruction))
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
 def _accept_all(sockets: list[socket.socket]) -> list[socket.socket]:
