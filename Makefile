@@ -65,13 +65,14 @@ screenshots: $(STAMP) ## Take the README's pictures anew
 docs: $(STAMP) ## Write the generated pages (docs/settings.md)
 	$(BIN)/python scripts/settings_page.py
 
+LOCK := --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11
 .PHONY: lock
 lock: $(STAMP) ## Pin every dependency anew
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
-		pyproject.toml --extra local -o requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
-		pyproject.toml --extra local --group dev --constraint requirements.txt -o requirements-dev.txt
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile $(LOCK) --group build -o requirements-build.txt
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra local --group dev --constraint requirements.txt \
+		-o requirements-dev.txt
 
 .PHONY: bench
 bench: $(STAMP) ## Measure, and print each figure beside its bare limit

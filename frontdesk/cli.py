@@ -1,4 +1,4 @@
-"""The command line: up · serve · migrate · admin · import · export · doctor · settings."""
+"""The command line: up · serve · migrate · admin · import · export · secrets · doctor · settings."""
 
 import contextlib
 import os
@@ -114,6 +114,28 @@ def migrate() -> None:
         click.echo(f"The schema is at {after}: nothing to do.")
     else:
         click.echo(f"The schema went from {before or 'nothing'} to {after}.")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--database", default="db:5432", show_default=True, help="Where PostgreSQL will be, host:port.")
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    default=("localhost", "127.0.0.1", "::1"),
+    show_default=True,
+    help="A host or address of the self-signed certificate.",
+)
+def secrets(folder: Path, database: str, names: tuple[str, ...]) -> None:
+    """Make a deployment's passwords and certificate, each in a file of FOLDER, where it isn't yet."""
+    from frontdesk import secret_files
+
+    try:
+        for made in secret_files.make(folder, database, names):
+            click.echo(f"Made {made}.")
+    except OSError as error:
+        _fail(f"The secrets can't be written: {error}")
 
 
 @main.command()

@@ -32,11 +32,13 @@ class _File:
 async def serve(request: Request) -> Response:
     """A file by its digest and name, looked up in what was read at the start: no path reaches the disk."""
     file = _files().get(request.path_params["name"])
-    if file is None or file.digest != request.path_params["digest"]:
-        # An old address must not be answered with new content: it would be kept for a year.
+    if file is None:
         raise NotFound
+    # While versions change, a page of one is followed by a request to the other. What we have is better than a bare
+    # page, but under that address it must not be kept.
+    ours = file.digest == request.path_params["digest"]
     headers = {
-        "Cache-Control": "public, max-age=31536000, immutable",
+        "Cache-Control": "public, max-age=31536000, immutable" if ours else "no-store",
         "ETag": f'"{file.digest}"',
         "Cross-Origin-Resource-Policy": "same-origin",
     }
@@ -48,6 +50,11 @@ async def serve(request: Request) -> Response:
 def url_of(name: str) -> str:
     """Where browsers find the static file `name`. KeyError if there is none."""
     return f"/static/{_files()[name].digest}/{name}"
+
+
+def contents() -> dict[str, bytes]:
+    """Every static file by its address, for a server in front that answers them itself."""
+    return {url_of(name): file.content for name, file in _files().items()}
 
 
 @cache

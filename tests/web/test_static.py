@@ -31,9 +31,8 @@ async def test_a_file_that_the_browser_has_is_not_sent_again(stranger: httpx.Asy
 @pytest.mark.parametrize(
     "path",
     [
-        "/static/0000000000000000/app.css",
-        "/static/x/app.css",
         "/static/{digest}/nothing.css",
+        "/static/0000000000000000/nothing.css",
         "/static/{digest}/..%2f..%2fpages.py",
         "/static/{digest}/../pages.py",
         "/static/{digest}/%2e%2e/%2e%2e/pages.py",
@@ -46,3 +45,14 @@ async def test_a_file_that_the_browser_has_is_not_sent_again(stranger: httpx.Asy
 async def test_nothing_else_is_served(stranger: httpx.AsyncClient, path: str) -> None:
     digest = static.url_of("app.css").split("/")[2]
     assert (await stranger.get(path.format(digest=digest))).status_code == 404
+
+
+@pytest.mark.parametrize("digest", ["0000000000000000", "x"])
+async def test_what_another_version_has_is_answered_with_ours_but_not_kept(
+    stranger: httpx.AsyncClient, digest: str
+) -> None:
+    ours = await stranger.get(static.url_of("app.css"))
+    answer = await stranger.get(f"/static/{digest}/app.css")
+    assert answer.status_code == 200
+    assert answer.content == ours.content
+    assert answer.headers["cache-control"] == "no-store"

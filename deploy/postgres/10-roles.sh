@@ -1,0 +1,36 @@
+#!/bin/bash
+# Run once by the image, when the database is made: a role that owns the schema and changes it (`frontdesk migrate`),
+# and one that reads and writes rows (`frontdesk serve`), which owns nothing.
+set -euo pipefail
+
+export MIGRATE_PASSWORD_FILE=${MIGRATE_PASSWORD_FILE:-/run/secrets/migrate_password}
+export SERVICE_PASSWORD_FILE=${SERVICE_PASSWORD_FILE:-/run/secrets/service_password}
+for file in "$MIGRATE_PASSWORD_FILE" "$SERVICE_PASSWORD_FILE"; do
+    [ -s "$file" ] || { echo "there is no password in $file" >&2; exit 1; }
+done
+
+# Read by psql itself: an argument would be in the list of processes.
+psql --no-psqlrc --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres --quiet <<'SQL'
+\set migrate_password `cat "$MIGRATE_PASSWORD_FILE"`
+\set service_password `cat "$SERVICE_PASSWORD_FILE"`
+CREATE ROLE frontdesk_migrate LOGIN PASSWORD :'migrate_password';
+CREATE ROLE frontdesk LOGIN PASSWORD :'service_password';
+-- A statement of the service that takes this long is given up by the service already (FRONTDESK_DATABASE_TIMEOUT).
+ALTER ROLE frontdesk SET statement_timeout = '30s';
+ALTER ROLE frontdesk SET lock_timeout = '5s';
+-- A migration that can't have its lock must not make everyone behind it wait.
+ALTER ROLE frontdesk_migrate SET lock_timeout = '3s';
+CREATE DATABASE frontdesk OWNER frontdesk_migrate TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8';
+REVOKE ALL ON DATABASE frontdesk FROM PUBLIC;
+GRANT CONNECT ON DATABASE frontdesk TO frontdesk;
+REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC;
+\connect frontdesk
+ALTER SCHEMA public OWNER TO frontdesk_migrate;
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO frontdesk;
+ALTER DEFAULT PRIVILEGES FOR ROLE frontdesk_migrate IN SCHEMA public
+    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO frontdesk;
+ALTER DEFAULT PRIVILEGES FOR ROLE frontdesk_migrate IN SCHEMA public GRANT USAGE ON SEQUENCES TO frontdesk;
+-- For operators: where the time goes.
+CREATE EXTENSION pg_stat_statements;
+SQL

@@ -1,0 +1,28 @@
+"""`python -m frontdesk.probe [PATH]`: ask the server in this container, for the image's HEALTHCHECK.
+
+Exit code 0 if it answers 200 on PATH (/readyz), else 1 with its answer. The image has no curl; the whole command line
+would take a fifth of a second of a core, in every container, every few seconds.
+"""
+
+import os
+import socket
+import sys
+
+
+def main(path: str = "/readyz", host: str = "127.0.0.1") -> int:
+    """0 if 200 came within two seconds, else 1. The port is FRONTDESK_PORT, as the server's."""
+    port = int(os.environ.get("FRONTDESK_PORT") or 8000)
+    try:
+        with socket.create_connection((host, port), timeout=2) as connection:
+            connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    except OSError as error:
+        print(f"no answer on port {port}: {error}")
+        return 1
+    head, _, body = answer.partition(b"\r\n\r\n")
+    print(body.decode(errors="replace").strip())
+    return 0 if head.split(b" ", 2)[1:2] == [b"200"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:2]))

@@ -1,0 +1,81 @@
+"""What a deployment keeps secret, made at its first start: each secret in a file of its own.
+
+A folder for each kind of container holds what that kind may know and nothing else. Passwords are 256 random bits; the
+certificate is one that nobody vouches for: put your own in its place.
+"""
+
+import datetime
+import ipaddress
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+# What browsers still accept of a certificate (CA/Browser Forum, Baseline Requirements, 6.3.2, before March 2026).
+_DAYS = 199
+
+
+def make(folder: Path, database: str, names: tuple[str, ...]) -> Iterator[str]:
+    """Write every secret that isn't in `folder` yet, and say which; one that is there stays as it is.
+
+    `database` is where PostgreSQL will be, host:port; `names` are the hosts and addresses of the certificate.
+    OSError if it can't be done.
+    """
+    for name in ("postgres_password", "migrate_password", "service_password"):
+        yield from _keep(folder / "db" / name, secrets.token_hex(32))
+    for role, kind, password in (
+        ("frontdesk", "service", "service_password"),
+        ("frontdesk_migrate", "migrate", "migrate_password"),
+    ):
+        url = f"postgresql://{role}:{(folder / 'db' / password).read_text()}@{database}/frontdesk"
+        yield from _keep(folder / kind / "database_url", url)
+    if not (folder / "edge" / "tls_key").exists():
+        key, certificate = _self_signed(names)
+        yield from _keep(folder / "edge" / "tls_certificate", certificate)
+        yield from _keep(folder / "edge" / "tls_key", key)
+
+
+def _keep(path: Path, content: str) -> Iterator[str]:
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Whole or not at all: a container must not start with half a password.
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(content)
+    # As Docker's own secrets are: which container gets the folder decides who reads it, and each runs as another user.
+    temporary.chmod(0o444)
+    temporary.rename(path)
+    yield f"{path.parent.name}/{path.name}"
+
+
+def _self_signed(names: tuple[str, ...]) -> tuple[str, str]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Frontdesk, self-signed")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=_DAYS))
+        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return private.decode(), certificate.public_bytes(pem).decode()
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
