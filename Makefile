@@ -88,6 +88,10 @@ N ?= 10000 100000
 bench-search: $(STAMP) ## Measure search: make bench-search N="100000 1000000"
 	$(BIN)/python -m bench.search $(N) $(ARGS)
 
+.PHONY: bench-tuning
+bench-tuning: $(STAMP) ## Measure what the settings of nginx and PostgreSQL are worth (needs Docker)
+	$(BIN)/python -m bench.tuning $(ARGS)
+
 .PHONY: clean
 clean: ## Remove what was made here, but not .frontdesk, which holds data
 	rm -rf $(VENV) node_modules build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -32,10 +32,18 @@ class Result:
 
 
 def request(
-    method: str, path: str, *, token: str = "", body: bytes = b"", content_type: str = "application/json"
+    method: str,
+    path: str,
+    *,
+    token: str = "",
+    body: bytes = b"",
+    content_type: str = "application/json",
+    accept_encoding: str = "",
 ) -> bytes:
     """A request as it goes over the wire."""
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", "User-Agent: frontdesk-bench"]
+    if accept_encoding:
+        lines.append(f"Accept-Encoding: {accept_encoding}")
     if token:
         lines.append(f"Authorization: Bearer {token}")
     if body:
@@ -50,6 +58,7 @@ async def load(
     seconds: float,
     pause: float = 0.0,
     timeout: float | None = None,
+    host: str = "127.0.0.1",
 ) -> Result:
     """Each of `requests` on a connection of its own, again and again for `seconds`, `pause` seconds apart.
 
@@ -59,7 +68,7 @@ async def load(
     began = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for make in requests:
-            group.create_task(_client(port, make, began + seconds, pause, timeout, result))
+            group.create_task(_client(host, port, make, began + seconds, pause, timeout, result))
     result.seconds = time.perf_counter() - began
     return result
 
@@ -93,6 +102,7 @@ async def paced(port: int, make: Callable[[int], bytes], *, rate: float, seconds
 
 
 async def _client(
+    host: str,
     port: int,
     make: Callable[[], bytes],
     until: float,
@@ -106,7 +116,7 @@ async def _client(
         began = time.perf_counter()
         try:
             if connection is None:
-                _, connection = await loop.create_connection(_Connection, "127.0.0.1", port)
+                _, connection = await loop.create_connection(_Connection, host, port)
             asked = connection.ask(make())
             status = await (asked if timeout is None else asyncio.wait_for(asked, timeout))
             if connection.closed:
@@ -156,7 +166,9 @@ class _Connection(asyncio.Protocol):
         lower = head.lower()
         at = lower.find(b"content-length:")
         length = int(lower[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
-        if len(body) >= length:
+        # What a proxy compresses comes in chunks; the last is empty (RFC 9112, section 7.1).
+        chunked = b"transfer-encoding: chunked" in lower
+        if body.endswith(b"0\r\n\r\n") if chunked else len(body) >= length:
             if b"connection: close" in lower:
                 self.close()
             self._answer.set_result(int(head[9:12]))
