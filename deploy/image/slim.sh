@@ -15,11 +15,12 @@ unwanted=
 for package in apt libapt-pkg7.0 sqv debian-archive-keyring perl-base debconf login login.defs passwd mount util-linux \
     bsdutils sysvinit-utils ncurses-bin diffutils libpam-runtime libpam-modules libpam-modules-bin openssl \
     openssl-provider-legacy python3-pip-whl python3-setuptools-whl bash tar gzip dpkg; do
-    [ ! -e "$rootfs/var/lib/dpkg/info/$package.list" ] && [ ! -e "$rootfs/var/lib/dpkg/info/$package:"*.list ] ||
-        unwanted="$unwanted $package"
+    for list in "$rootfs/var/lib/dpkg/info/$package.list" "$rootfs/var/lib/dpkg/info/$package:"*.list; do
+        [ ! -e "$list" ] || unwanted="$unwanted $package"
+    done
 done
-# shellcheck disable=SC2086
 rm -f "$rootfs"/var/lib/dpkg/info/*.prerm "$rootfs"/var/lib/dpkg/info/*.postrm "$rootfs"/var/lib/dpkg/info/*.preinst
+# shellcheck disable=SC2086
 dpkg --root="$rootfs" --purge --force-all --no-triggers $unwanted >/dev/null 2>&1 || {
     echo "these can't be removed from the base image:$unwanted" >&2
     exit 1
@@ -31,6 +32,8 @@ cd "$rootfs"
 rm -rf usr/local/lib/python3*/site-packages/pip* usr/local/bin/pip* usr/local/bin/idle* usr/local/bin/pydoc* \
     usr/local/include usr/include ".$stdlib/ensurepip" ".$stdlib/idlelib" ".$stdlib/tkinter" ".$stdlib/turtledemo" \
     ".$stdlib/test" ".$stdlib/pydoc_data" ".$stdlib/lib2to3" ".$stdlib"/config-3*
+# Conversions between alphabets for C programs: Python has its own.
+rm -rf usr/lib/*/gconv
 # Man pages and other languages' messages of tools; what the licences ask for stays.
 find usr/share/doc -type f ! -name copyright -delete
 rm -rf usr/share/man usr/share/info usr/share/locale usr/share/lintian usr/share/perl5 usr/share/bash-completion \

@@ -13,7 +13,7 @@ settings() {
     # What the planner may expect to find in either.
     echo "effective_cache_size=$((memory * 3 / 4))MB"
     # An eighth of the memory if a quarter of the connections sort at once; our statements sort little.
-    echo "work_mem=$(at_least $((memory / 8 * 1024 / (connections / 4 + 1))) 1024)kB"
+    echo "work_mem=$(at_least $((memory * 128 / (connections / 4 + 1))) 1024)kB"
     # One index at a time is made by a migration or an import.
     echo "maintenance_work_mem=$(at_most $((memory / 8)) 1024)MB"
     # Replicas × pool, and some for people, backups and a rolling upgrade: docs/operations.md has the sum.
