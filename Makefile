@@ -128,6 +128,16 @@ lock: $(STAMP) ## Pin every dependency anew
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra local --group dev --constraint requirements.txt \
 		-o requirements-dev.txt
 
+.PHONY: secrets
+secrets: ## Make the passwords and the certificate of the stack where they aren't yet (compose.yaml does so too)
+	docker compose run --rm --no-deps secrets
+
+.PHONY: certificate
+certificate: ## Give the running edge another certificate: make certificate CERTIFICATE=fullchain.pem KEY=privkey.pem
+	@test -r "$(CERTIFICATE)" && test -r "$(KEY)" || { echo "Say which: make certificate CERTIFICATE=fullchain.pem KEY=privkey.pem"; exit 2; }
+	@cat "$(CERTIFICATE)" "$(KEY)" | docker compose run --rm --no-deps -T secrets secrets /secrets --certificate-stdin
+	docker compose kill --signal HUP edge
+
 .PHONY: bench
 bench: $(STAMP) ## Measure, and print each figure beside its bare limit
 	$(BIN)/python -m bench $(ARGS)

@@ -127,11 +127,20 @@ def migrate() -> None:
     show_default=True,
     help="A host or address of the self-signed certificate.",
 )
-def secrets(folder: Path, database: str, names: tuple[str, ...]) -> None:
+@click.option(
+    "--certificate-stdin",
+    is_flag=True,
+    help="Take another certificate instead: it, its chain and its key, as PEM, from standard input.",
+)
+def secrets(folder: Path, database: str, names: tuple[str, ...], certificate_stdin: bool) -> None:
     """Make a deployment's passwords and certificate, each in a file of FOLDER, where it isn't yet."""
     from frontdesk import secret_files
 
     try:
+        if certificate_stdin:
+            expires = secret_files.replace_certificate(folder, sys.stdin.buffer.read())
+            click.echo(f"The certificate is in place. It expires on {expires:%Y-%m-%d}.")
+            return
         for made in secret_files.make(folder, database, names):
             click.echo(f"Made {made}.")
     except ValueError as error:

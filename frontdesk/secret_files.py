@@ -13,9 +13,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from frontdesk.errors import OperatorError
 
 # What browsers still accept of a certificate (CA/Browser Forum, Baseline Requirements, 6.3.2, before March 2026).
 _DAYS = 199
@@ -50,9 +53,39 @@ def make(folder: Path, database: str, names: tuple[str, ...]) -> Iterator[str]:
         yield from _keep(key_file, key)
 
 
+def replace_certificate(folder: Path, pem: bytes) -> datetime.datetime:
+    """Put another certificate in place of the edge's; when it expires.
+
+    `pem` holds the certificate, the chain behind it and the private key, without a passphrase. OperatorError if they
+    don't belong together, or are of no use any more; then nothing was changed. OSError if they can't be written.
+    """
+    advice = "Send the certificate, its chain and its key, as PEM: cat fullchain.pem privkey.pem"
+    try:
+        chain = x509.load_pem_x509_certificates(pem)
+        key = serialization.load_pem_private_key(
+            pem[max(pem.find(b"-----BEGIN", pem.rfind(b"-----END CERT")), 0) :], None
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise OperatorError(f"this can't be read as a certificate and its key: {error}", advice) from error
+    public = serialization.PublicFormat.SubjectPublicKeyInfo
+    leaf, encoding = chain[0], serialization.Encoding.PEM
+    if leaf.public_key().public_bytes(encoding, public) != key.public_key().public_bytes(encoding, public):
+        raise OperatorError("the key isn't that of the first certificate", advice)
+    if leaf.not_valid_after_utc <= datetime.datetime.now(datetime.UTC):
+        raise OperatorError(f"the certificate expired on {leaf.not_valid_after_utc:%Y-%m-%d}", advice)
+    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    _write(folder / "edge" / "tls_certificate", b"".join(c.public_bytes(encoding) for c in chain).decode())
+    _write(folder / "edge" / "tls_key", private.decode())
+    return leaf.not_valid_after_utc
+
+
 def _keep(path: Path, content: str) -> Iterator[str]:
-    if path.exists():
-        return
+    if not path.exists():
+        _write(path, content)
+        yield f"{path.parent.name}/{path.name}"
+
+
+def _write(path: Path, content: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Whole or not at all: a container must not start with half a password.
     temporary = path.with_name(f".{path.name}")
@@ -60,7 +93,6 @@ def _keep(path: Path, content: str) -> Iterator[str]:
     # As Docker's own secrets are: which container gets the folder decides who reads it, and each runs as another user.
     temporary.chmod(0o444)
     temporary.rename(path)
-    yield f"{path.parent.name}/{path.name}"
 
 
 def _self_signed(names: list[x509.GeneralName]) -> tuple[str, str]:

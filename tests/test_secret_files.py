@@ -152,3 +152,41 @@ def _refused_in_a_line(code: int, said: str, complaint: str) -> None:
     assert (code, said) == (1, "")
     assert complaint.startswith("frontdesk: the secrets can't be written: ")
     assert complaint.count("\n") == 1
+
+
+def test_another_certificate_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    command("secrets", str(tmp_path / "ours"))
+    command("secrets", str(tmp_path / "theirs"), "--name", "accounts.example.org")
+    theirs = _files(tmp_path / "theirs")
+    pem = theirs["edge/tls_certificate"] + theirs["edge/tls_key"]
+
+    done = command("secrets", str(tmp_path / "ours"), "--certificate-stdin", stdin=pem.decode())
+
+    assert done.returncode == 0, done.stderr
+    assert "It expires on 20" in done.stdout
+    ours = _files(tmp_path / "ours")
+    assert sorted(ours) == _EVERY_FILE
+    assert ours["edge/tls_certificate"] == theirs["edge/tls_certificate"]
+    ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+        tmp_path / "ours/edge/tls_certificate", tmp_path / "ours/edge/tls_key"
+    )
+
+
+@pytest.mark.parametrize("wrong", ["", "hello\n", "certificate", "key", "other key"])
+def test_a_certificate_that_is_of_no_use_changes_nothing(tmp_path: Path, wrong: str) -> None:
+    command("secrets", str(tmp_path / "ours"))
+    command("secrets", str(tmp_path / "theirs"))
+    before, theirs = _files(tmp_path / "ours"), _files(tmp_path / "theirs")
+    certificate, key = theirs["edge/tls_certificate"].decode(), theirs["edge/tls_key"].decode()
+    sent = {
+        "certificate": certificate,
+        "key": key,
+        "other key": certificate + before["edge/tls_key"].decode(),
+    }.get(wrong, wrong)
+
+    refused = command("secrets", str(tmp_path / "ours"), "--certificate-stdin", stdin=sent)
+
+    assert refused.returncode == 1
+    assert "PEM" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert _files(tmp_path / "ours") == before
