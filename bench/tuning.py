@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,9 +206,22 @@ def _edge_rows(
                         raise RuntimeError(f"{setting.name}: {result.failures} failed, {set(result.answers)}")
                     values.append(result.rate())
                     late.append(result.percentile(99) * 1000)
+                if setting.load == "50 people":
+                    size = Row("the same: size of an answer", "bytes", [], [])
+                    for values, host in ((size.with_it, ours), (size.without, theirs)):
+                        values.append(_size(f"http://{host}:8080{_JSON}", tokens[0]))
+                    rows.append(size)
             tick()
             rows += [row, latency]
     return rows
+
+
+def _size(url: str, token: str) -> float:
+    asked = urllib.request.Request(
+        url, headers={"Authorization": f"Bearer {token}", "Accept-Encoding": "gzip"}
+    )
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        return float(len(answer.read()))
 
 
 def _edited(folder: Path, setting: Setting) -> Path:
