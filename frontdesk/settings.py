@@ -18,6 +18,12 @@ from frontdesk.errors import InvalidSettings
 
 PREFIX = "FRONTDESK_"
 
+# The port that each scheme of FRONTDESK_SMTP_URL has unless it's said (RFC 5321, 8314, 6409).
+SMTP_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
+
+# A sender's name, if it has one, and address.
+MAIL_FROM = re.compile(r"(?:([^<>@,;:\"\\]+) (?=<))?(<)?([A-Za-z0-9._+=-]+@[A-Za-z0-9.-]+)(?(2)>)")
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _secret = {"secret": True}
@@ -72,6 +78,41 @@ class Settings(Struct, frozen=True, kw_only=True):
             "X-Forwarded-Proto and X-Request-ID are believed. Empty: nobody's."
         ),
     ] = ()
+    smtp_url: Annotated[
+        str,
+        Meta(
+            description="The server that sends mail: smtp://host:port, smtps://user:password@host:port or "
+            "smtp+starttls://user:password@host:port. Empty: no mail is sent, nor asked for.",
+            extra=_secret,
+        ),
+    ] = ""
+    mail_from: Annotated[
+        str,
+        Meta(
+            description="Who mails are from: accounts@example.org, or Example <accounts@example.org>. Needed with "
+            "FRONTDESK_SMTP_URL, as is FRONTDESK_PUBLIC_URL, where the links in mails lead to."
+        ),
+    ] = ""
+    email_verification: Annotated[
+        str,
+        Meta(
+            pattern=r"^(off|optional|required)\Z",
+            description="off, optional (people are asked to confirm their e-mail address) or required (nobody logs in "
+            "before, and registering doesn't tell which addresses have an account).",
+        ),
+    ] = "optional"
+    mails_per_address: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Requests for a mail from one address (IPv6: /64) before the wait between two grows.",
+        ),
+    ] = 30
+    events_days: Annotated[
+        int,
+        Meta(ge=30, le=3650, description="Days for which it's kept what happened to an account."),
+    ] = 365
     max_body: Annotated[
         int, Meta(ge=1024, le=16_777_216, description="Bytes that a request's body may have.")
     ] = 65_536
@@ -295,6 +336,31 @@ def _check_public_url(value: str) -> None:
         raise _Fault("must be like https://accounts.example.org, without a path or a user")
 
 
+def _check_smtp_url(value: str) -> None:
+    url = _split(value)
+    if value and (
+        url is None
+        or url.scheme not in SMTP_PORTS
+        or not url.hostname
+        or not re.fullmatch(r"[A-Za-z0-9._:-]+", url.hostname)
+        or url.path.strip("/")
+        or url.query
+        or url.fragment
+        or (url.username is None) != (not url.password)
+    ):
+        raise _Fault(
+            "must be like smtp+starttls://user:password@mail.example.org:587 (in the password, %2F stands for / and "
+            "%40 for @)"
+        )
+    if url is not None and url.scheme == "smtp" and url.username is not None:
+        raise _Fault("must be smtps:// or smtp+starttls:// where a password is sent: smtp:// would tell it to all")
+
+
+def _check_mail_from(value: str) -> None:
+    if value and not (value.isprintable() and MAIL_FROM.fullmatch(value)):
+        raise _Fault("must be like accounts@example.org or Example <accounts@example.org>")
+
+
 def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
@@ -309,7 +375,30 @@ def _split(url: str) -> SplitResult | None:
 
 _UNREADABLE = re.compile(r"[\x00-\x20\x7f]")
 _HINTS = get_type_hints(Settings, include_extras=True)
-_CHECKS = {"database_url": _check_database_url, "host": _check_host, "public_url": _check_public_url}
+_CHECKS = {
+    "database_url": _check_database_url,
+    "host": _check_host,
+    "public_url": _check_public_url,
+    "smtp_url": _check_smtp_url,
+    "mail_from": _check_mail_from,
+}
+
+
+def check_mail(settings: Settings) -> None:
+    """Raise InvalidSettings if a server with these couldn't send the mails that it has to."""
+    if settings.smtp_url:
+        needed = {"FRONTDESK_MAIL_FROM": settings.mail_from, "FRONTDESK_PUBLIC_URL": settings.public_url}
+        missing = [variable for variable, value in needed.items() if not value]
+        if missing:
+            raise InvalidSettings(
+                f"FRONTDESK_SMTP_URL is set, and {' and '.join(missing)} isn't",
+                "A mail has a sender, and links to a place that no request may choose.",
+            )
+    elif settings.email_verification == "required":
+        raise InvalidSettings(
+            "FRONTDESK_EMAIL_VERIFICATION is required, and FRONTDESK_SMTP_URL isn't set",
+            "Nobody could log in: no mail would reach them.",
+        )
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:

@@ -58,6 +58,23 @@ TAKES: dict[str, tuple[list[str], list[str]]] = {
         ["", "10.0.0.0/8", "10.0.0.0/8, fd00::/8", "::1"],
         ["10.0.0.1/8", "proxy", "10.0.0.0/33", "1;2"],
     ),
+    "SMTP_URL": (
+        [
+            *("", "smtp://mail", "smtp://[::1]:2525", "smtps://u:p@mail.example.org:465"),
+            "smtp+starttls://u%40example.org:p%2F@mail.example.org:587",
+        ],
+        [
+            *("mail.example.org", "http://mail", "smtp://", "smtp://a b", "smtp://h\n", "smtp://h/path", "smtp://h?q"),
+            *("smtps://heron-7431@h", "smtps://u:@h", "smtp://u:heron-7431@h", "smtp://h:99999", "smtp://[::1", " "),
+        ],
+    ),
+    "MAIL_FROM": (
+        ["", "accounts@example.org", "Example <accounts@example.org>", "示例 <accounts@example.org>"],
+        ["accounts", "a@b@c", "a@example.org, b@example.org", "A\nBcc: b@c <a@b>", "<a@b c>", "a@", "@b", " "],
+    ),
+    "EMAIL_VERIFICATION": (["off", "optional", "required"], ["", "on", "OFF", "required\n"]),
+    "MAILS_PER_ADDRESS": (["1", "1000000"], ["0", "1000001"]),
+    "EVENTS_DAYS": (["30", "3650"], ["29", "3651"]),
     "MAX_BODY": (["1024", "16777216"], ["1023", "16777217", "64k", "true", "nan"]),
     "BODY_TIMEOUT": (["0.5", "300"], ["0", "301", "nan", "inf"]),
     "HASH_THREADS": (["0", "256"], ["-1", "257", "two"]),
