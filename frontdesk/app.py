@@ -23,6 +23,7 @@ from frontdesk.api import routes as api
 from frontdesk.border import Border
 from frontdesk.errors import FrontdeskError
 from frontdesk.metrics import Metrics
+from frontdesk.postman import Postman, by_keeping, by_smtp
 from frontdesk.server import Server
 from frontdesk.settings import Settings
 from frontdesk.store import connection
@@ -38,11 +39,16 @@ _log = logging.getLogger(__name__)
 
 @contextlib.asynccontextmanager
 async def open_service(
-    settings: Settings, metrics: Metrics | None = None, shared: Path | None = None
+    settings: Settings,
+    metrics: Metrics | None = None,
+    shared: Path | None = None,
+    *,
+    keep_mails: bool = False,
 ) -> AsyncIterator[Service]:
     """The parts that every verb needs, closed again at the end.
 
-    shared: the folder in which the processes of a replica keep what they share, if there are several.
+    shared: the folder in which the processes of a replica keep what they share, if there are several. keep_mails: to be
+    looked at, where there is no server that would send them.
     """
     db = connection.open_database(
         settings.database_url, size=settings.database_pool, timeout=settings.database_timeout
@@ -60,6 +66,7 @@ async def open_service(
             settings=settings,
             memory=Memory(),
             searches=Meter(settings.searches_per_minute),
+            mails="sent" if settings.smtp_url else "kept" if keep_mails else "off",
         )
     finally:
         await hasher.close()
@@ -73,7 +80,7 @@ def build(service: Service, role: str = "all", metrics: Metrics | None = None) -
     if role in ("api", "all"):
         routes += api.routes()
     if role in ("web", "all"):
-        routes += web.routes()
+        routes += web.routes(keeps_mails=service.mails == "kept")
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     app.state.service = service
@@ -96,20 +103,36 @@ def build(service: Service, role: str = "all", metrics: Metrics | None = None) -
 
 
 async def serve(
-    settings: Settings, role: str, sock: socket.socket, *, shared: Path | None = None, number: int = 0
+    settings: Settings,
+    role: str,
+    sock: socket.socket,
+    *,
+    shared: Path | None = None,
+    number: int = 0,
+    keep_mails: str = "",
 ) -> None:
-    """Answer requests on `sock` until SIGTERM or SIGINT; as process `number` of those that have `shared`."""
+    """Answer requests on `sock` until SIGTERM or SIGINT; as process `number` of those that have `shared`.
+
+    keep_mails: the address of this service, if it's to keep mails that it has no server for.
+    """
     metrics = Metrics(shared, number)
-    async with open_service(settings, metrics, shared) as service:
+    async with open_service(settings, metrics, shared, keep_mails=bool(keep_mails)) as service:
         beside = [
             asyncio.create_task(keep_house(service, metrics.sessions.set)),
             asyncio.create_task(listen_for_ended(settings.database_url, service.memory.forget)),
         ]
         if shared is not None:
             beside.append(asyncio.create_task(_share(metrics)))
+        postman = work = None
+        if service.mails != "off":
+            hand = by_smtp(service) if service.mails == "sent" else by_keeping(service, keep_mails)
+            postman = Postman(service, hand, metrics)
+            work = asyncio.create_task(postman.work())
         try:
             await Server(build(service, role, metrics), settings).serve(sockets=[sock])
         finally:
+            if postman is not None and work is not None:
+                await postman.stop(work)
             for task in beside:
                 task.cancel()
 

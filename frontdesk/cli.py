@@ -81,12 +81,14 @@ def up(data: Path) -> None:
     environ.setdefault("FRONTDESK_LOG_LEVEL", "warning")
     environ.setdefault("FRONTDESK_DRAIN_DELAY", "0")
     settings = settings_module.load(environ)
+    if settings.smtp_url:
+        settings_module.check_mail(settings)
     # Before PostgreSQL starts, which takes longer than finding the port taken.
     sock = _listen(settings)
     with local.postgres(data) as url:
         settings = msgspec.structs.replace(settings, database_url=url)
         _migrate(settings)
-        _serve(settings, "all", sock, _welcome(data))
+        _serve(settings, "all", sock, _welcome(data, mails=not settings.smtp_url), keep_mails=True)
 
 
 @main.command()
@@ -101,6 +103,7 @@ def serve(role: str) -> None:
     """Answer requests. Settings come from FRONTDESK_* variables."""
     _end_by_sigterm()
     settings = _settings_with_database()
+    settings_module.check_mail(settings)
     sock = _listen(settings)
     _serve(settings, role, sock, f"frontdesk {__version__} answers as {role} on {{url}}")
 
@@ -263,28 +266,37 @@ main.add_command(filling.import_command)
 main.add_command(filling.export_command)
 
 
-def _serve(settings: Settings, role: str, sock: socket.socket, greeting: str) -> None:
-    """Answer requests on `sock`. `greeting` is said before, its {url} being where."""
+def _serve(
+    settings: Settings, role: str, sock: socket.socket, greeting: str, *, keep_mails: bool = False
+) -> None:
+    """Answer requests on `sock`. `greeting` is said before, its {url} being where.
+
+    keep_mails: whether mails that there's no server for are kept, to be looked at.
+    """
     from frontdesk import app
     from frontdesk.store import connection
 
     uvloop.run(connection.check(settings.database_url, wait=settings.database_wait))
     logs.configure(settings.log_level)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{sock.getsockname()[1]}"
+    kept = (settings.public_url.rstrip("/") or url) if keep_mails else ""
     # Standard output is the log's.
-    click.echo(greeting.replace("{url}", f"http://{host}:{sock.getsockname()[1]}"), err=True)
+    click.echo(greeting.replace("{url}", url), err=True)
     if settings.processes == 1:
-        uvloop.run(app.serve(settings, role, sock))
+        uvloop.run(app.serve(settings, role, sock, keep_mails=kept))
         return
     with tempfile.TemporaryDirectory(prefix="frontdesk-") as shared:
         code = processes.run(
             settings.processes,
-            lambda number: uvloop.run(app.serve(settings, role, sock, shared=Path(shared), number=number)),
+            lambda number: uvloop.run(
+                app.serve(settings, role, sock, shared=Path(shared), number=number, keep_mails=kept)
+            ),
         )
     sys.exit(code)
 
 
-def _welcome(data: Path) -> str:
+def _welcome(data: Path, *, mails: bool) -> str:
     # As it was typed here: whoever came by `make run` has no `frontdesk` on the PATH.
     command = [sys.argv[0], "admin", "create"]
     if Path(sys.argv[0]).name == sys.argv[0] or shutil.which("frontdesk") == sys.argv[0]:
@@ -294,7 +306,8 @@ def _welcome(data: Path) -> str:
     return (
         f"\n  Frontdesk is at          {click.style('{url}', bold=True)}"
         f"\n  Make an administrator:   {shlex.join(command)}   (here, in another terminal)"
-        "\n  Stop it:                 Ctrl-C\n"
+        + ("\n  Mails it would send:     {url}/mails" if mails else "")
+        + "\n  Stop it:                 Ctrl-C\n"
     )
 
 

@@ -15,6 +15,8 @@ FrontdeskError
 ├── UsernameTaken
 ├── Unauthenticated         no session, or one that has ended
 ├── WrongCredentials        the same for a wrong password and an unknown name
+├── EmailUnverified         the right password, but the e-mail address has to be confirmed first
+├── LinkExpired             a link of a mail that is used up, too old, or was never one
 ├── RecentLoginRequired     a session too old for what can't be undone
 ├── CrossOrigin             a write that another site's page sent
 ├── NotFound
@@ -116,6 +118,14 @@ class Unauthenticated(FrontdeskError):
 
 class WrongCredentials(FrontdeskError):
     """Login and password don't belong together; which of them is wrong isn't told (OWASP ASVS 6.3.8)."""
+
+
+class EmailUnverified(FrontdeskError):
+    """Nobody has shown yet to hold the account's e-mail address; a mail with a link is on its way."""
+
+
+class LinkExpired(FrontdeskError):
+    """The link was used, is too old, was sent to another address, or never existed; which of them isn't told."""
 
 
 class RecentLoginRequired(FrontdeskError):

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 from prometheus_client import (
     CollectorRegistry,
+    Counter,
     Gauge,
     Histogram,
     PlatformCollector,
@@ -55,6 +56,24 @@ class Metrics:
         self.sessions = Gauge(
             "frontdesk_sessions",
             "Sessions, about: PostgreSQL's own estimate, read once a minute.",
+            registry=self.registry,
+        )
+        self.mails_waiting = Gauge(
+            "frontdesk_mails_waiting",
+            "Mails that wait to be sent, counted every 15 seconds.",
+            registry=self.registry,
+        )
+        self.mails_sent = Counter(
+            "frontdesk_mails_sent", "Mails that the SMTP server has taken.", registry=self.registry
+        )
+        self.mails_failed = Counter(
+            "frontdesk_mails_failed",
+            "Tries to send a mail that failed; it's tried again.",
+            registry=self.registry,
+        )
+        self.mails_given_up = Counter(
+            "frontdesk_mails_given_up",
+            "Mails that couldn't be sent for a day.",
             registry=self.registry,
         )
 

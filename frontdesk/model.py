@@ -17,6 +17,7 @@ class Account(Struct, frozen=True, kw_only=True):
     discoverable: bool
     administrator: bool
     created_at: datetime
+    email_verified: bool
 
 
 class Session(Struct, frozen=True, kw_only=True):
@@ -59,6 +60,35 @@ class People(Struct, frozen=True, kw_only=True):
 
     people: tuple[Person, ...]
     next: str | None
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """Something that happened to an account; `address` and `user_agent`: where it was done from."""
+
+    id: UUID
+    at: datetime
+    kind: str
+    address: str | None
+    user_agent: str
+
+
+class Events(Struct, frozen=True, kw_only=True):
+    """A page of events, the newest first. `next`: the cursor of the page after it, None on the last one."""
+
+    events: tuple[Event, ...]
+    next: str | None
+
+
+class Letter(Struct, frozen=True, kw_only=True):
+    """A mail as it is to be rendered. `token`: what its link ends with, if it has one."""
+
+    id: UUID
+    kind: str
+    to: str
+    language: str
+    asked_at: datetime
+    account_id: UUID | None
+    token: str | None
 
 
 class Client(Struct, frozen=True, kw_only=True):

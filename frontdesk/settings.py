@@ -353,7 +353,9 @@ def _check_smtp_url(value: str) -> None:
             "%40 for @)"
         )
     if url is not None and url.scheme == "smtp" and url.username is not None:
-        raise _Fault("must be smtps:// or smtp+starttls:// where a password is sent: smtp:// would tell it to all")
+        raise _Fault(
+            "must be smtps:// or smtp+starttls:// where a password is sent: smtp:// would tell it to all"
+        )
 
 
 def _check_mail_from(value: str) -> None:

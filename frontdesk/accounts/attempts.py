@@ -18,6 +18,9 @@ from frontdesk.store.attempts import Budget
 # which a whole company may sit.
 _ACCOUNT_LONGEST = 900
 _ADDRESS_LONGEST = 60
+# What an account may do of what makes work or mails, before the wait between two grows.
+_EMAIL_CHANGES = 5
+_EXPORTS = 5
 
 
 def network(address: str | None) -> str:
@@ -93,3 +96,19 @@ async def charge_registration(service: Service, client: Client) -> None:
     """Count a registration against its address. Raises Throttled."""
     subject = f"register address {network(client.address)}"
     await charge(service, [Budget(subject, service.settings.registrations_per_address, _ADDRESS_LONGEST)])
+
+
+async def charge_mail(service: Service, client: Client) -> None:
+    """Count a request for a mail against its address. Raises Throttled."""
+    subject = f"mail address {network(client.address)}"
+    await charge(service, [Budget(subject, service.settings.mails_per_address, _ADDRESS_LONGEST)])
+
+
+async def charge_email_change(service: Service, account_id: UUID) -> None:
+    """Count an account's request for another address: each tells the one that it has. Raises Throttled."""
+    await charge(service, [Budget(f"email account {account_id}", _EMAIL_CHANGES, _ACCOUNT_LONGEST)])
+
+
+async def charge_export(service: Service, account_id: UUID) -> None:
+    """Count an export of an account, which reads all there is of it. Raises Throttled."""
+    await charge(service, [Budget(f"export account {account_id}", _EXPORTS, _ACCOUNT_LONGEST)])

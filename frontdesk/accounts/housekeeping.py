@@ -5,12 +5,23 @@ import logging
 import random
 from collections.abc import Callable
 
+from frontdesk.accounts import leaving
 from frontdesk.accounts.service import Service
 from frontdesk.errors import FrontdeskError
-from frontdesk.store import attempts, sessions
+from frontdesk.store import attempts, events, links, mails, reservations, sessions
 
 _EVERY = 60.0
 _STEP = 1000
+_ACCOUNTS = 50
+_BREATH = 0.1
+_ENDED = (
+    sessions.delete_expired,
+    attempts.delete_old,
+    links.delete_expired,
+    mails.delete_old_counts,
+    mails.delete_old_kept,
+    reservations.delete_past,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +53,16 @@ async def count_sessions(service: Service, show: Callable[[int], None]) -> None:
 
 
 async def clean_up(service: Service) -> None:
-    """Remove sessions that expired and attempts that no longer count. Raises Unavailable."""
-    for delete in (sessions.delete_expired, attempts.delete_old):
+    """Remove what has ended: sessions, attempts, links, counts, reservations, events of over FRONTDESK_EVENTS_DAYS ago,
+    and accounts that nobody confirmed. Raises Unavailable."""
+    for delete in _ENDED:
         while await delete(service.db, limit=_STEP) == _STEP:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(_BREATH)
+    while await events.delete_old(service.db, days=service.settings.events_days, limit=_STEP) == _STEP:
+        await asyncio.sleep(_BREATH)
+    while await leaving.remove_abandoned(service, limit=_ACCOUNTS) == _ACCOUNTS:
+        await asyncio.sleep(_BREATH)
+    if service.mails == "off":
+        # There's no postman, who would count them.
+        while len(await mails.delete_given_up(service.db, limit=_STEP)) == _STEP:
+            await asyncio.sleep(_BREATH)

@@ -3,9 +3,9 @@
 import contextlib
 import time
 
-from frontdesk.accounts import attempts, identity, sessions
+from frontdesk.accounts import attempts, events, identity, mails, sessions
 from frontdesk.accounts.service import Service
-from frontdesk.errors import Busy, Unauthenticated, Unavailable, WrongCredentials
+from frontdesk.errors import Busy, EmailUnverified, Unauthenticated, Unavailable, WrongCredentials
 from frontdesk.model import Client, Login
 from frontdesk.store import accounts as store
 from frontdesk.store import attempts as attempts_store
@@ -16,8 +16,8 @@ _LOGIN_MAX = max(identity.EMAIL_MAX, 4 * identity.USERNAME_MAX)
 async def log_in(service: Service, *, login: str, password: str, client: Client) -> Login:
     """A new session for the account whose e-mail address or username is `login`.
 
-    Raises WrongCredentials (the same, in the same time, for a wrong password and an unknown name), Throttled,
-    Busy, Unavailable.
+    Raises WrongCredentials (the same, in the same time, for a wrong password and an unknown name), EmailUnverified
+    (and sends another link), Throttled, Busy, Unavailable.
     """
     service.hasher.admit()
     began = time.monotonic()
@@ -43,8 +43,23 @@ async def log_in(service: Service, *, login: str, password: str, client: Client)
         await attempts_store.refund(service.db, subjects)
         raise
     if found is None or not verdict.ok:
+        # The answer is the same if this can't be written down now.
+        with contextlib.suppress(Unavailable):
+            await events.record_failed_login(service, found.account.id if found else None, client)
         raise WrongCredentials
     account = found.account
+    required = service.settings.email_verification == "required"
+    if found.unconfirmed or (required and not account.email_verified):
+        await attempts_store.settle(service.db, refunded=subjects[0], forgotten=subjects[-1])
+        await mails.write_for_stranger(
+            service,
+            service.db,
+            "confirm",
+            account_id=account.id,
+            email=account.email,
+            language=account.language,
+        )
+        raise EmailUnverified
     try:
         started = await sessions.start(service, account, client, password_hash=found.password_hash)
     except Unauthenticated as error:

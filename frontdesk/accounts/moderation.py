@@ -1,10 +1,10 @@
 """What an administrator may do to another's account."""
 
-from frontdesk.accounts import identity, search
+from frontdesk.accounts import events, identity, search
 from frontdesk.accounts.service import Service
 from frontdesk.errors import NotFound
 from frontdesk.model import Account
-from frontdesk.store import accounts, sessions
+from frontdesk.store import accounts, reservations, sessions
 from frontdesk.store.notifications import announce_ended
 
 
@@ -16,6 +16,7 @@ async def disable(service: Service, username: str) -> Account:
             raise NotFound
         await sessions.delete_of_account(db, account.id)
         await search.unindex_person(db, account.id)
+        await events.record(db, account.id, "disabled", events.NOBODY)
         await announce_ended(db, account.id)
     service.memory.forget(account.id)
     return account
@@ -27,7 +28,8 @@ async def enable(service: Service, username: str) -> Account:
         account = await accounts.enable(db, _key(username))
         if account is None:
             raise NotFound
-        if account.discoverable:
+        await events.record(db, account.id, "enabled", events.NOBODY)
+        if account.discoverable and not await reservations.is_unconfirmed(db, account.id):
             await search.index_person(db, account.id, account.username, account.name)
     return account
 

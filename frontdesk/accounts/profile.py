@@ -1,13 +1,13 @@
-"""What others, and oneself, see of an account: changing it, finding people by it, and leaving."""
+"""What others, and oneself, see of an account: changing it, and finding people by it."""
 
 import contextlib
-from datetime import UTC, datetime
 
-from frontdesk.accounts import attempts, identity, search, sessions
+from frontdesk.accounts import attempts, events, identity, mails, reservations, search, sessions
 from frontdesk.accounts.fields import Findings
+from frontdesk.accounts.links import invalidate_links
 from frontdesk.accounts.passwords import check_password
 from frontdesk.accounts.service import Service
-from frontdesk.errors import Busy, FieldRefused, NotFound, RecentLoginRequired, Unauthenticated, Unavailable
+from frontdesk.errors import Busy, FieldRefused, NotFound, Unauthenticated, Unavailable
 from frontdesk.model import Account, Client, People, Person, Visit
 from frontdesk.store import accounts as store
 from frontdesk.store import attempts as attempts_store
@@ -51,6 +51,8 @@ async def update(
         if updated is None:
             raise Unauthenticated
         account = updated.account
+        if updated.renamed:
+            await reservations.check_username(db, account.id, account.username)
         if updated.moved and account.discoverable:
             await search.index_person(db, account.id, account.username, account.name)
         elif updated.moved:
@@ -65,7 +67,7 @@ async def update(
 async def change_password(
     service: Service, visit: Visit, *, current_password: str, password: str, client: Client
 ) -> None:
-    """A new password; every other session ends (OWASP ASVS 7.4.3).
+    """A new password; every other session ends (OWASP ASVS 7.4.3), and a mail tells the owner.
 
     Wrong guesses at the current one count like wrong logins: a stolen session must not be a way to find it.
     Raises InvalidFields, Throttled, Busy, Unavailable.
@@ -102,22 +104,12 @@ async def change_password(
         if not await store.replace_password_hash(db, account.id, old=stored, new=password_hash):
             raise FieldRefused("current_password", "current_password_wrong")
         await sessions_store.delete_of_account(db, account.id, except_for=visit.session_id)
+        await invalidate_links(db, account.id)
+        await events.record(db, account.id, "password_changed", client)
+        await mails.write(service, db, "password_changed", account)
     # It is changed, whatever becomes of this.
     with contextlib.suppress(Unavailable):
         await attempts_store.refund(service.db, subjects)
-
-
-async def delete(service: Service, visit: Visit) -> None:
-    """Leave: the account, its sessions and its place in search are gone.
-
-    Raises RecentLoginRequired if the session's login is older than FRONTDESK_RECENT_LOGIN; Unavailable.
-    """
-    age = (datetime.now(UTC) - visit.logged_in_at).total_seconds()
-    if age > service.settings.recent_login:
-        raise RecentLoginRequired
-    async with sessions.ending(service, visit.account.id) as db:
-        await search.unindex_person(db, visit.account.id)
-        await store.delete(db, visit.account.id)
 
 
 async def find_people(

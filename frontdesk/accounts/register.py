@@ -1,14 +1,16 @@
 """Becoming known."""
 
 import time
+from uuid import uuid4
 
-from frontdesk.accounts import attempts, identity, search
+from frontdesk.accounts import attempts, events, identity, mails, reservations, search
 from frontdesk.accounts.fields import Findings
 from frontdesk.accounts.passwords import check_password
 from frontdesk.accounts.service import Service
 from frontdesk.model import Account, Client
 from frontdesk.store import accounts as store
 from frontdesk.store import attempts as attempts_store
+from frontdesk.store import reservations as reservations_store
 
 
 async def register(
@@ -22,7 +24,11 @@ async def register(
     client: Client,
     administrator: bool = False,
 ) -> Account:
-    """Make an account, which search finds at once.
+    """Make an account, which search finds at once; with FRONTDESK_EMAIL_VERIFICATION=required, once its address is
+    confirmed.
+
+    In that case the account doesn't have its address before, but waits beside others that may want it. So a taken
+    address is answered as a free one, down to what a login says afterwards; its owner is told by mail.
 
     Raises InvalidFields (all that is wrong at once), EmailTaken, UsernameTaken, Throttled, Busy, Unavailable.
     """
@@ -48,19 +54,34 @@ async def register(
     password_hash = await service.hasher.hash(
         password, deadline=service.settings.hash_deadline - (time.monotonic() - began)
     )
+    verification = service.settings.email_verification
+    unconfirmed = verification == "required" and not administrator
     async with service.db.transaction() as db:
         account = await store.insert(
             db,
             email=email,
-            email_key=identity.email_key(email),
+            # Of no address: this isn't what anybody's looks like.
+            email_key=f"unconfirmed {uuid4()}" if unconfirmed else identity.email_key(email),
             username=username,
             username_key=identity.username_key(username),
             name=name,
             password_hash=password_hash,
             language=language,
             administrator=administrator,
+            # Whoever makes an administrator answers for their address.
+            verified=administrator,
         )
-        await search.index_person(db, account.id, account.username, account.name)
+        await reservations.check_username(db, account.id, account.username)
+        if unconfirmed:
+            await reservations_store.insert_unconfirmed(db, account.id)
+        else:
+            await reservations.check_email(db, account.id, account.email)
+            await search.index_person(db, account.id, account.username, account.name)
+        await events.record(db, account.id, "registered", client)
         if not administrator:
             await attempts_store.remember_places(db, account.id, attempts.places(client))
+            if verification != "off":
+                await mails.write_for_stranger(
+                    service, db, "confirm", account_id=account.id, email=account.email, language=language
+                )
     return account

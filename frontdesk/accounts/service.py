@@ -1,6 +1,7 @@
 """What every verb is handed."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from frontdesk.accounts.hashing import Hasher
 from frontdesk.accounts.memory import Memory
@@ -12,10 +13,12 @@ from frontdesk.store.connection import Database
 @dataclass(frozen=True, slots=True)
 class Service:
     """The parts that app.py put together: the database, the hash threads, what the operator chose, the
-    sessions checked a moment ago, and who searched how often."""
+    sessions checked a moment ago, who searched how often, and what becomes of mails: sent, kept to be looked at by
+    `frontdesk up`, or not even written where there is no server that would send them."""
 
     db: Database
     hasher: Hasher
     settings: Settings
     memory: Memory
     searches: Meter
+    mails: Literal["off", "sent", "kept"] = "off"

@@ -1,27 +1,19 @@
-"""Staying logged in: opaque tokens, each a session that can be seen and ended.
+"""Staying logged in: opaque tokens, each a session that can be seen and ended."""
 
-A token is 256 random bits. The database keeps its SHA-256: who reads the table can't log in with it, and a
-plain hash is enough, as there's nothing to guess (OWASP ASVS 7.2).
-"""
-
-import base64
-import binascii
 import contextlib
-import hashlib
-import secrets
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+from frontdesk.accounts import events
+from frontdesk.accounts.events import USER_AGENT_MAX
 from frontdesk.accounts.service import Service
+from frontdesk.accounts.tokens import new_token, token_hash
 from frontdesk.errors import NotFound, Unauthenticated
 from frontdesk.model import Account, Client, Login, Session, Visit
 from frontdesk.store import sessions as store
 from frontdesk.store.connection import Queries
 from frontdesk.store.notifications import announce_ended
 
-_TOKEN_BYTES = 32
-# Browsers send a few hundred characters; more is only a way to fill the table.
-_USER_AGENT_MAX = 300
 _SESSIONS_PER_ACCOUNT = 100
 
 
@@ -34,14 +26,14 @@ async def start(
     changed, or the account disabled or deleted, and all its sessions ended: then none may begin any more.
     Raises Unauthenticated in that case; Unavailable.
     """
-    token = secrets.token_bytes(_TOKEN_BYTES)
+    token, kept = new_token()
     started = await store.insert(
         service.db,
         account.id,
-        token_hash=hashlib.sha256(token).digest(),
+        token_hash=kept,
         lifetime=service.settings.session_lifetime,
         address=client.address,
-        user_agent=client.user_agent[:_USER_AGENT_MAX],
+        user_agent=client.user_agent[:USER_AGENT_MAX],
         keep=_SESSIONS_PER_ACCOUNT,
         password_hash=password_hash,
     )
@@ -51,7 +43,7 @@ async def start(
     if ended:
         async with ending(service, account.id):
             pass
-    return Login(token=_text(token), expires_at=expires_at, account=account)
+    return Login(token=token, expires_at=expires_at, account=account)
 
 
 async def check(service: Service, token: str, client: Client) -> Visit:
@@ -59,7 +51,10 @@ async def check(service: Service, token: str, client: Client) -> Visit:
 
     Raises Unauthenticated, Unavailable.
     """
-    found = await store.find_visit(service.db, _token_hash(token), idle=service.settings.session_idle_timeout)
+    kept = token_hash(token)
+    if kept is None:
+        raise Unauthenticated
+    found = await store.find_visit(service.db, kept, idle=service.settings.session_idle_timeout)
     if found is None:
         raise Unauthenticated
     visit, stale = found
@@ -75,17 +70,19 @@ async def list_sessions(service: Service, visit: Visit) -> list[Session]:
     )
 
 
-async def end(service: Service, visit: Visit, session_id: UUID) -> None:
+async def end(service: Service, visit: Visit, session_id: UUID, client: Client) -> None:
     """End a session of the visitor's own. Raises NotFound, also for other people's."""
     async with ending(service, visit.account.id) as db:
         if not await store.delete(db, session_id, account_id=visit.account.id):
             raise NotFound
+        await events.record(db, visit.account.id, "session_ended", client)
 
 
-async def end_others(service: Service, visit: Visit) -> None:
+async def end_others(service: Service, visit: Visit, client: Client) -> None:
     """End every session of the visitor's but this one."""
     async with ending(service, visit.account.id) as db:
         await store.delete_of_account(db, visit.account.id, except_for=visit.session_id)
+        await events.record(db, visit.account.id, "sessions_ended", client)
 
 
 @contextlib.asynccontextmanager
@@ -98,18 +95,3 @@ async def ending(service: Service, account_id: UUID) -> AsyncIterator[Queries]:
         yield db
         await announce_ended(db, account_id)
     service.memory.forget(account_id)
-
-
-def _token_hash(token: str) -> bytes:
-    try:
-        raw = base64.urlsafe_b64decode(token + "=")
-    except (binascii.Error, ValueError) as error:
-        raise Unauthenticated from error
-    # The exact text that was given out, and nothing that merely decodes to the same bytes.
-    if len(raw) != _TOKEN_BYTES or _text(raw) != token:
-        raise Unauthenticated
-    return hashlib.sha256(raw).digest()
-
-
-def _text(token: bytes) -> str:
-    return base64.urlsafe_b64encode(token).rstrip(b"=").decode()

@@ -1,13 +1,14 @@
-"""GET, PATCH, DELETE /account; PUT /account/password"""
+"""GET, PATCH, DELETE /account; PUT /account/password; POST /account/email; GET /account/events, /account/export"""
 
 from typing import TypeVar
 
 from msgspec import UNSET, UnsetType
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
-from frontdesk.accounts import profile
-from frontdesk.api.body import Body, answer, no_content, read
+from frontdesk.accounts import address, events, leaving, own_data, profile
+from frontdesk.api.body import Body, accepted, answer, no_content, read
+from frontdesk.api.query import page_of
 from frontdesk.api.visit import visit_of
 from frontdesk.requests import client_of, service_of, while_connected
 
@@ -21,6 +22,11 @@ class Changes(Body):
 
 class PasswordChange(Body):
     current_password: str
+    password: str
+
+
+class EmailChange(Body):
+    email: str
     password: str
 
 
@@ -61,8 +67,33 @@ async def change_password(request: Request) -> Response:
 
 async def delete(request: Request) -> Response:
     visit = await visit_of(request)
-    await profile.delete(service_of(request), visit)
+    await leaving.delete(service_of(request), visit, client_of(request))
     return no_content()
+
+
+async def change_email(request: Request) -> Response:
+    visit = await visit_of(request)
+    service = service_of(request)
+    service.hasher.admit()
+    body = await read(request, EmailChange)
+    work = address.change_email(
+        service, visit, email=body.email, password=body.password, client=client_of(request)
+    )
+    await while_connected(request, work)
+    return accepted()
+
+
+async def list_events(request: Request) -> Response:
+    visit = await visit_of(request)
+    limit, after = page_of(request)
+    return answer(await events.list_events(service_of(request), visit, limit=limit, after=after))
+
+
+async def export(request: Request) -> Response:
+    visit = await visit_of(request)
+    pieces = await own_data.export(service_of(request), visit, client_of(request))
+    headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="account.json"'}
+    return StreamingResponse(pieces, headers=headers, media_type="application/json")
 
 
 T = TypeVar("T")

@@ -73,6 +73,11 @@ def answer(value: Any, status: int = 200) -> Response:
     )
 
 
+def accepted() -> Response:
+    """What was asked for is under way; there's nothing to say about it, whoever asks."""
+    return Response(None, 202, {"Cache-Control": "no-store"})
+
+
 def no_content() -> Response:
     return Response(None, 204, {"Cache-Control": "no-store"})
 

@@ -5,13 +5,10 @@ from starlette.responses import Response
 
 from frontdesk.accounts import profile
 from frontdesk.api.body import answer
+from frontdesk.api.query import TEXT_MAX, paging, unknown
 from frontdesk.api.visit import visit_of
 from frontdesk.errors import FieldError, InvalidFields
 from frontdesk.requests import client_of, service_of
-
-_LIMIT = 20
-_LIMIT_MAX = 50
-_TEXT_MAX = 1000
 
 
 async def find(request: Request) -> Response:
@@ -27,21 +24,13 @@ async def show(request: Request) -> Response:
 
 
 def _query(request: Request) -> tuple[str, int, str | None]:
-    query = request.query_params
-    errors = [FieldError(name[:64], "unknown") for name in query if name not in ("q", "limit", "after")]
-    errors += [
-        FieldError(name, "given_twice") for name in ("q", "limit", "after") if len(query.getlist(name)) > 1
-    ]
-    text, limit, after = query.get("q", ""), query.get("limit", str(_LIMIT)), query.get("after")
+    errors = unknown(request, ("q", "limit", "after"))
+    text = request.query_params.get("q", "")
     if not text:
         errors.append(FieldError("q", "missing"))
-    if len(text) > _TEXT_MAX:
+    if len(text) > TEXT_MAX:
         errors.append(FieldError("q", "too_long"))
-    # Only a number of few digits becomes one: Python refuses to convert thousands of them.
-    if not (limit.isascii() and limit.isdecimal() and len(limit) <= 4 and 1 <= int(limit) <= _LIMIT_MAX):
-        errors.append(FieldError("limit", "out_of_range"))
-    if after is not None and not 1 <= len(after) <= _TEXT_MAX:
-        errors.append(FieldError("after", "too_long" if after else "missing"))
+    limit, after = paging(request, errors)
     if errors:
         raise InvalidFields(*errors[:50])
-    return text, int(limit), after
+    return text, limit, after

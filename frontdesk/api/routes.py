@@ -2,7 +2,7 @@
 
 from starlette.routing import BaseRoute
 
-from frontdesk.api import account, accounts, contract, people, sessions, verify
+from frontdesk.api import account, accounts, contract, links, people, sessions, verify
 from frontdesk.routing import resource
 
 
@@ -12,12 +12,18 @@ def routes() -> list[BaseRoute]:
         resource("/api/v1/verify", GET=verify.verify),
         resource("/api/v1/account", GET=account.show, PATCH=account.update, DELETE=account.delete),
         resource("/api/v1/account/password", PUT=account.change_password),
+        resource("/api/v1/account/email", POST=account.change_email),
+        resource("/api/v1/account/events", GET=account.list_events),
+        resource("/api/v1/account/export", GET=account.export),
         resource("/api/v1/people", GET=people.find),
         resource("/api/v1/people/{username}", GET=people.show),
         resource("/api/v1/sessions", POST=sessions.create, GET=sessions.list_mine),
         resource("/api/v1/sessions/current", DELETE=sessions.end_current),
         resource("/api/v1/sessions/{id}", DELETE=sessions.end),
         resource("/api/v1/accounts", POST=accounts.create),
+        resource("/api/v1/password-resets", POST=links.ask_reset),
+        resource("/api/v1/password-resets/{token}", PUT=links.reset_password),
+        resource("/api/v1/email-confirmations/{token}", POST=links.confirm),
         resource("/api/v1/openapi.json", GET=contract.openapi),
         resource("/api/docs", GET=contract.docs),
         resource("/api/docs/{name}", GET=contract.docs_file),

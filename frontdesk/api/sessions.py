@@ -37,7 +37,7 @@ async def end_current(request: Request) -> Response:
     visit = await visit_of(request)
     # Ended from elsewhere in this very moment: what was wanted.
     with contextlib.suppress(NotFound):
-        await sessions.end(service_of(request), visit, visit.session_id)
+        await sessions.end(service_of(request), visit, visit.session_id, client_of(request))
     return no_content()
 
 
@@ -47,5 +47,5 @@ async def end(request: Request) -> Response:
         session_id = UUID(request.path_params["id"])
     except ValueError as error:
         raise NotFound from error
-    await sessions.end(service_of(request), visit, session_id)
+    await sessions.end(service_of(request), visit, session_id, client_of(request))
     return no_content()

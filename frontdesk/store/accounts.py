@@ -9,20 +9,24 @@ from frontdesk.errors import EmailTaken, UsernameTaken
 from frontdesk.model import Account, Person
 from frontdesk.store.connection import Queries
 
-COLUMNS = "id, email, username, name, language, discoverable, administrator, created_at"
+COLUMNS = (
+    "id, email, username, name, language, discoverable, administrator, created_at, "
+    "email_verified_at IS NOT NULL AS email_verified"
+)
 
 
 class Credentials(NamedTuple):
     """What a login is checked against.
 
     `known`: the last of the places that were asked for from which the account logged in before; `fresh`: from how many
-    of them it did today.
+    of them it did today; `unconfirmed`: whether nobody has shown to hold its address, which it therefore hasn't yet.
     """
 
     account: Account
     password_hash: str
     known: bytes | None
     fresh: int
+    unconfirmed: bool
 
 
 class Updated(NamedTuple):
@@ -44,14 +48,16 @@ async def insert(
     password_hash: str,
     language: str | None,
     administrator: bool = False,
+    verified: bool = False,
 ) -> Account:
     """A new account. Raises EmailTaken, UsernameTaken: the unique indexes decide, so a race has one winner."""
     try:
         row = await db.fetchrow(
             f"""
             INSERT INTO accounts
-                (email, email_key, username, username_key, name, password_hash, language, administrator)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                (email, email_key, username, username_key, name, password_hash, language, administrator,
+                 email_verified_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $9 THEN now() END)
             RETURNING {COLUMNS}
             """,
             email,
@@ -62,6 +68,7 @@ async def insert(
             password_hash,
             language,
             administrator,
+            verified,
         )
     except asyncpg.UniqueViolationError as error:
         raise _taken(error) from error
@@ -74,7 +81,8 @@ async def find_credentials(
     """The account that a login names, with its hash and which of `places` it knows."""
     row = await db.fetchrow(
         f"""
-        SELECT {COLUMNS}, password_hash, known, fresh
+        SELECT {COLUMNS}, password_hash, known, fresh,
+               EXISTS (SELECT FROM unconfirmed WHERE account_id = a.id) AS unconfirmed
           FROM accounts a
          CROSS JOIN LATERAL (
                 SELECT (array_agg(place ORDER BY array_position($2, place) DESC))[1] AS known,
@@ -88,7 +96,7 @@ async def find_credentials(
     if row is None:
         return None
     values = dict(row)
-    rest = values.pop("password_hash"), values.pop("known"), values.pop("fresh")
+    rest = [values.pop(name) for name in Credentials._fields[1:]]
     return Credentials(Account(**values), *rest)
 
 
@@ -147,8 +155,71 @@ async def update(
     return Updated(Account(**values), renamed, moved)
 
 
+async def find(db: Queries, account_id: UUID) -> Account | None:
+    """An account that isn't disabled, by its id."""
+    row = await db.fetchrow(
+        f"SELECT {COLUMNS} FROM accounts WHERE id = $1 AND disabled_at IS NULL", account_id
+    )
+    return None if row is None else Account(**row)
+
+
+async def lock(db: Queries, account_id: UUID) -> Account | None:
+    """An account that nobody else changes until this transaction ends."""
+    row = await db.fetchrow(f"SELECT {COLUMNS} FROM accounts WHERE id = $1 FOR UPDATE", account_id)
+    return None if row is None else Account(**row)
+
+
+async def hold(db: Queries, *, account_id: UUID | None, email_key: str) -> Account | None:
+    """An account by its id or, without, by its address; not changed nor disabled until this transaction ends."""
+    row = await db.fetchrow(
+        f"""
+        SELECT {COLUMNS} FROM accounts
+         WHERE {"id = $1" if account_id else "email_key = $1"} AND disabled_at IS NULL FOR SHARE
+        """,
+        account_id or email_key,
+    )
+    return None if row is None else Account(**row)
+
+
+async def email_owner(db: Queries, email_key: str) -> UUID | None:
+    """Whose address this is, also if they're disabled."""
+    found: UUID | None = await db.fetchval("SELECT id FROM accounts WHERE email_key = $1", email_key)
+    return found
+
+
+async def replace_email(db: Queries, account_id: UUID, *, email: str, email_key: str) -> Account:
+    """Give an account an address whose holder has confirmed it. Raises EmailTaken."""
+    try:
+        row = await db.fetchrow(
+            f"""
+            UPDATE accounts SET email = $2, email_key = $3, email_verified_at = now()
+             WHERE id = $1 RETURNING {COLUMNS}
+            """,
+            account_id,
+            email,
+            email_key,
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(error) from error
+    return Account(**row)
+
+
+async def set_password_hash(db: Queries, account_id: UUID, password_hash: str, *, verified: bool) -> None:
+    """A new password, whatever it was; `verified`: whether its owner has just shown to hold the address."""
+    await db.execute(
+        """
+        UPDATE accounts SET password_hash = $2,
+               email_verified_at = CASE WHEN $3 THEN coalesce(email_verified_at, now()) ELSE email_verified_at END
+         WHERE id = $1
+        """,
+        account_id,
+        password_hash,
+        verified,
+    )
+
+
 async def delete(db: Queries, account_id: UUID) -> None:
-    """Remove an account; its sessions and known places go with it."""
+    """Remove an account; its sessions, known places, links and mails go with it."""
     await db.execute("DELETE FROM accounts WHERE id = $1", account_id)
 
 
@@ -178,6 +249,7 @@ async def find_person(db: Queries, username_key: str, *, viewer: UUID) -> Person
         """
         SELECT username, name FROM accounts
          WHERE username_key = $1 AND disabled_at IS NULL AND (discoverable OR id = $2)
+           AND NOT EXISTS (SELECT FROM unconfirmed WHERE account_id = id)
         """,
         username_key,
         viewer,

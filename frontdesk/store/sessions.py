@@ -19,7 +19,7 @@ async def insert(
     password_hash: str | None,
 ) -> tuple[datetime, int] | None:
     """A new session of `lifetime` seconds; when it ends, and how many ended for it: only the newest `keep` of an
-    account are kept.
+    account are kept. That somebody logged in is written down.
 
     None, and no session: the account is gone, disabled or has another hash than `password_hash`. The lock makes
     this and whoever changes the account take turns.
@@ -33,6 +33,9 @@ async def insert(
              WHERE id = $1 AND disabled_at IS NULL AND ($7::text IS NULL OR password_hash = $7)
                FOR SHARE
             RETURNING expires_at
+        ), noted AS (
+            INSERT INTO account_events (account_id, kind, address, user_agent)
+            SELECT $1, 'logged_in', $4::text::inet, $5 FROM inserted
         ), surplus AS (
             DELETE FROM sessions
              WHERE EXISTS (SELECT FROM inserted)
@@ -60,7 +63,8 @@ async def find_visit(db: Queries, token_hash: bytes, *, idle: int) -> tuple[Visi
     row = await db.fetchrow(
         """
         SELECT s.id, s.created_at, s.last_used_at < now() - interval '1 minute',
-               a.id, a.email, a.username, a.name, a.language, a.discoverable, a.administrator, a.created_at
+               a.id, a.email, a.username, a.name, a.language, a.discoverable, a.administrator, a.created_at,
+               a.email_verified_at IS NOT NULL
           FROM sessions s JOIN accounts a ON a.id = s.account_id
          WHERE s.token_hash = $1 AND s.expires_at > now()
            AND s.last_used_at > now() - make_interval(secs => $2) AND a.disabled_at IS NULL
@@ -79,6 +83,7 @@ async def find_visit(db: Queries, token_hash: bytes, *, idle: int) -> tuple[Visi
         discoverable=row[8],
         administrator=row[9],
         created_at=row[10],
+        email_verified=row[11],
     )
     return Visit(account=account, session_id=row[0], logged_in_at=row[1]), row[2]
 

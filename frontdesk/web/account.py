@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frontdesk import languages
-from frontdesk.accounts import profile
+from frontdesk.accounts import leaving, profile
 from frontdesk.model import Visit
 from frontdesk.requests import clear_session_cookie, client_of, service_of, while_connected
 from frontdesk.web.errors import CORRECTABLE, show_form_again
@@ -17,7 +17,7 @@ from frontdesk.web.visitors import require_visitor
 
 async def show(request: Request) -> Response:
     visit = await require_visitor(request)
-    return render(request, "account.html", errors={}, problem=None, **_variables(request, visit))
+    return render(request, "account.html", errors={}, problem=None, **account_page(request, visit))
 
 
 async def save_profile(request: Request) -> Response:
@@ -34,7 +34,7 @@ async def save_profile(request: Request) -> Response:
             discoverable=bool(form["discoverable"]),
         )
     except CORRECTABLE as error:
-        return show_form_again(request, "account.html", error, **_variables(request, visit, typed=form))
+        return show_form_again(request, "account.html", error, **account_page(request, visit, typed=form))
     response = redirect(request, "/account", notice="profile_saved")
     # The account's language, just chosen, must not lose against an older choice of this browser.
     languages.forget(request, response)
@@ -59,7 +59,7 @@ async def change_password(request: Request) -> Response:
         )
         await while_connected(request, work)
     except CORRECTABLE as error:
-        return show_form_again(request, "account.html", error, **_variables(request, visit))
+        return show_form_again(request, "account.html", error, **account_page(request, visit))
     return redirect(request, "/account", notice="password_changed")
 
 
@@ -71,13 +71,16 @@ async def confirm_deletion(request: Request) -> Response:
 async def delete(request: Request) -> Response:
     """The account is gone, and everything that belongs to it."""
     await read_form(request)
-    await profile.delete(service_of(request), await require_visitor(request))
+    await leaving.delete(service_of(request), await require_visitor(request), client_of(request))
     response = redirect(request, "/", notice="account_deleted")
     clear_session_cookie(request, response)
     return response
 
 
-def _variables(request: Request, visit: Visit, typed: dict[str, str] | None = None) -> dict[str, Any]:
+def account_page(
+    request: Request, visit: Visit, typed: dict[str, str] | None = None, email: str = ""
+) -> dict[str, Any]:
+    """What account.html shows: what is stored, or what was `typed`; `email`: the address that was asked for."""
     account = visit.account
     stored = {
         "name": account.name,
@@ -87,5 +90,7 @@ def _variables(request: Request, visit: Visit, typed: dict[str, str] | None = No
     }
     return {
         "typed": stored if typed is None else typed,
+        "new_email": email,
+        "mails": service_of(request).mails != "off",
         "min_length": service_of(request).settings.password_min_length,
     }

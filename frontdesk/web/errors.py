@@ -21,10 +21,12 @@ SHOWN: dict[type[Exception], tuple[int, str]] = {
     errors.WrongCredentials: (401, "wrong_credentials"),
     errors.CrossOrigin: (403, "cross_origin"),
     errors.RecentLoginRequired: (403, "recent_login_required"),
+    errors.EmailUnverified: (403, "email_unverified"),
     errors.NotFound: (404, "not_found"),
     errors.BodyTooSlow: (408, "body_too_slow"),
     errors.EmailTaken: (409, "email_taken"),
     errors.UsernameTaken: (409, "username_taken"),
+    errors.LinkExpired: (410, "link_expired"),
     errors.BodyTooLarge: (413, "body_too_large"),
     errors.UnsupportedMediaType: (415, "unsupported_media_type"),
     errors.InvalidFields: (422, "invalid_fields"),
@@ -47,6 +49,7 @@ CORRECTABLE = (
     errors.EmailTaken,
     errors.UsernameTaken,
     errors.WrongCredentials,
+    errors.EmailUnverified,
     errors.RetryLater,
 )
 
@@ -71,8 +74,18 @@ def show(request: Request, error: Exception) -> Response:
     return response
 
 
-def show_form_again(request: Request, template: str, error: Exception, /, **variables: Any) -> Response:
+def show_form_again(
+    request: Request,
+    template: str,
+    error: Exception,
+    /,
+    *,
+    renamed: dict[str, str] | None = None,
+    **variables: Any,
+) -> Response:
     """The form with what was typed and what is wrong with it. `error` is one of CORRECTABLE.
+
+    renamed: the form's names for fields that have another one in `error`.
 
     The template gets `errors`, texts by field, and `problem`, a text about the form as a whole, or None.
     """
@@ -82,7 +95,8 @@ def show_form_again(request: Request, template: str, error: Exception, /, **vari
     language = language_for(request)
     by_field: dict[str, str] = {}
     for found in _field_errors(error):
-        by_field.setdefault(found.field, translate(language, messages.FIELDS[found.code], limit=found.limit))
+        name = (renamed or {}).get(found.field, found.field)
+        by_field.setdefault(name, translate(language, messages.FIELDS[found.code], limit=found.limit))
     response = render(
         request,
         template,

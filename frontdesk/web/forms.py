@@ -8,13 +8,17 @@ from frontdesk.errors import MalformedBody, UnsupportedMediaType
 from frontdesk.requests import media_type, read_body, refuse_cross_origin
 
 
-async def read_form(request: Request, *fields: str) -> dict[str, str]:
+async def read_form(request: Request, *fields: str, by_token: bool = False) -> dict[str, str]:
     """The fields of a form that our own page sent; those it left out are empty.
+
+    by_token: whether a token in the path allows this, and no cookie. Another site's page has none; and our own, which
+    tells nobody its address, says to older browsers' Origin that it comes from nowhere.
 
     Raises CrossOrigin, UnsupportedMediaType, BodyTooLarge, BodyTooSlow, and MalformedBody for what isn't
     application/x-www-form-urlencoded in UTF-8, has NUL in it, a field twice, or one that isn't in `fields`.
     """
-    refuse_cross_origin(request)
+    if not by_token:
+        refuse_cross_origin(request)
     if media_type(request) != "application/x-www-form-urlencoded":
         raise UnsupportedMediaType
     found = parse(await read_body(request), fields)

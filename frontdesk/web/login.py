@@ -23,7 +23,9 @@ async def show_form(request: Request) -> Response:
     target = local_path(request.query_params.get("next", "/"))
     if await visitor(request) is not None:
         return redirect(request, target)
-    return render(request, "login.html", errors={}, problem=None, login="", next=target)
+    return render(
+        request, "login.html", errors={}, problem=None, login="", next=target, mails=_mails(request)
+    )
 
 
 async def log_in(request: Request) -> Response:
@@ -42,7 +44,9 @@ async def log_in(request: Request) -> Response:
         )
         login = await while_connected(request, work)
     except CORRECTABLE as error:
-        return show_form_again(request, "login.html", error, login=form["login"], next=target)
+        return show_form_again(
+            request, "login.html", error, login=form["login"], next=target, mails=_mails(request)
+        )
     await leave(request)
     response = redirect(request, target)
     set_session_cookie(request, response, login)
@@ -56,3 +60,8 @@ async def log_out(request: Request) -> Response:
     response = redirect(request, local_path(form["next"]), notice="logged_out")
     clear_session_cookie(request, response)
     return response
+
+
+def _mails(request: Request) -> bool:
+    """Whether there is a way back for those who forgot their password."""
+    return service_of(request).mails != "off"

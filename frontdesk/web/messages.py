@@ -67,6 +67,14 @@ PROBLEMS = {
         mark("Log in again first"),
         mark("You logged in a while ago. Deleting an account needs a fresh login: nobody else is to do it."),
     ),
+    "email_unverified": (
+        mark("Confirm your e-mail address first"),
+        mark("Your e-mail address isn't confirmed yet. Open the link in the mail that we sent to it."),
+    ),
+    "link_expired": (
+        mark("This link doesn't work any more"),
+        mark("It was used already, is too old, or isn't complete. Ask for a new one."),
+    ),
     "cross_origin": (
         mark("This came from another site"),
         mark("For your safety, it wasn't done. Open the page here and try again."),
@@ -86,4 +94,23 @@ PROBLEMS = {
         mark("Something went wrong on our side"),
         mark("It isn't your fault. Try again; if it stays, tell whoever runs this service."),
     ),
+}
+
+# Kinds of events.
+EVENTS = {
+    "registered": mark("Account created"),
+    "logged_in": mark("New login"),
+    "login_failed": mark("Somebody tried to log in with a wrong password"),
+    "password_changed": mark("Password changed"),
+    "password_reset": mark("New password set by a link in a mail"),
+    "email_confirmed": mark("E-mail address confirmed"),
+    "email_change_asked": mark("Another e-mail address asked for"),
+    "email_changed": mark("E-mail address changed"),
+    "email_change_undone": mark("Change of the e-mail address undone"),
+    "session_ended": mark("Logged out on one device"),
+    "sessions_ended": mark("Logged out everywhere else"),
+    "exported": mark("Data downloaded"),
+    "disabled": mark("Account disabled by an administrator"),
+    "enabled": mark("Account enabled by an administrator"),
+    "erased": mark("Account deleted"),
 }

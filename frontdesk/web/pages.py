@@ -28,12 +28,31 @@ _NOTICES = {
     "others_ended": mark("You are logged out everywhere else."),
     "logged_out": mark("You are logged out."),
     "account_deleted": mark("Your account is deleted."),
+    "confirm_first": mark(
+        "Your account is nearly ready: open the link in the mail that we sent you, then log in."
+    ),
+    "reset_asked": mark(
+        "If there is an account with this address, a mail with a link is on its way. It's good for 30 minutes."
+    ),
+    "password_reset": mark("Your new password is set. Log in with it."),
+    "email_asked": mark(
+        "A mail with a link is on its way to the new address. Until you open it, nothing changes."
+    ),
+    "email_confirmed": mark("Your e-mail address is confirmed."),
+    "email_changed": mark("Your account has its new e-mail address."),
+    "email_kept": mark(
+        "Your account keeps this address. You are logged out everywhere, and a mail with a link for a new password is "
+        "on its way."
+    ),
 }
 
 _HEADERS = page_headers(forms=True) | {"Vary": "Cookie, Accept-Language, HX-Request"}
 
 _HUES = 12
 _NEXT_MAX = 2000
+
+# Whoever knows these addresses may do what they are for: not even our own edge's log is to learn them.
+_BY_TOKEN = ("/reset/", "/confirm/")
 
 
 def render(request: Request, template: str, status: int = 200, /, **variables: Any) -> Response:
@@ -63,6 +82,8 @@ def render(request: Request, template: str, status: int = 200, /, **variables: A
         # After logging out, or on the next person's screen, going back must not show it again.
         "Cache-Control": "private, no-cache" if visit is None else "no-store",
     }
+    if _is_by_token(request):
+        headers |= {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     response = Response(text, status, headers, media_type="text/html")
     if notice:
         delete_cookie(request, response, _NOTICE)
@@ -71,10 +92,15 @@ def render(request: Request, template: str, status: int = 200, /, **variables: A
 
 def redirect(request: Request, path: str, *, notice: str | None = None) -> Response:
     """Go and GET `path`, one of our own, which will say `notice`."""
-    response = RedirectResponse(path, 303, {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"})
+    policy = "no-referrer" if _is_by_token(request) else "same-origin"
+    response = RedirectResponse(path, 303, {"Cache-Control": "no-store", "Referrer-Policy": policy})
     if notice is not None:
         set_cookie(request, response, _NOTICE, notice, 60)
     return response
+
+
+def _is_by_token(request: Request) -> bool:
+    return bool(request.scope["path"].startswith(_BY_TOKEN))
 
 
 def language_for(request: Request) -> str:

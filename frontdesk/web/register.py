@@ -1,5 +1,7 @@
 """GET and POST /register"""
 
+from urllib.parse import quote
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -29,7 +31,8 @@ async def show_form(request: Request) -> Response:
 
 
 async def register(request: Request) -> Response:
-    """A new account, logged in at once: its owner has just typed the password."""
+    """A new account, logged in at once, as its owner has just typed the password; unless the address must be confirmed
+    first."""
     form = await read_form(request, "email", "username", "name", "password", "next")
     service, client = service_of(request), client_with_browser(request)
     target = local_path(form["next"])
@@ -54,6 +57,8 @@ async def register(request: Request) -> Response:
             min_length=service.settings.password_min_length,
         )
     await leave(request)
+    if service.settings.email_verification == "required":
+        return redirect(request, "/login?next=" + quote(target, safe=""), notice="confirm_first")
     response = redirect(request, target, notice="welcome")
     set_session_cookie(request, response, await sessions.start(service, account, client))
     return response

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from frontdesk.accounts import sessions
 from frontdesk.errors import NotFound
-from frontdesk.requests import service_of
+from frontdesk.requests import client_of, service_of
 from frontdesk.web.browsers import browser_of, system_of
 from frontdesk.web.forms import read_form
 from frontdesk.web.pages import redirect, render
@@ -33,12 +33,12 @@ async def end(request: Request) -> Response:
         session_id = UUID(form["session"])
     except ValueError as error:
         raise NotFound from error
-    await sessions.end(service_of(request), visit, session_id)
+    await sessions.end(service_of(request), visit, session_id, client_of(request))
     return redirect(request, "/account/sessions", notice="session_ended")
 
 
 async def end_others(request: Request) -> Response:
     """Every session but this one ends."""
     await read_form(request)
-    await sessions.end_others(service_of(request), await require_visitor(request))
+    await sessions.end_others(service_of(request), await require_visitor(request), client_of(request))
     return redirect(request, "/account/sessions", notice="others_ended")

@@ -43,7 +43,7 @@ async def leave(request: Request) -> None:
     if visit is None:
         return
     try:
-        await sessions.end(service_of(request), visit, visit.session_id)
+        await sessions.end(service_of(request), visit, visit.session_id, client_of(request))
     except NotFound:
         # Ended from elsewhere in this very moment: what was wanted.
         return

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from frontdesk import app
-from frontdesk.accounts import moderation, profile, sessions
+from frontdesk.accounts import leaving, moderation, profile, sessions
 from frontdesk.accounts.memory import MEMORY_SECONDS, Memory, Verified
 from frontdesk.accounts.service import Service
 from frontdesk.accounts.verify import verify
@@ -88,12 +88,12 @@ class TestMemory:
 
 async def log_out(service: Service, actor: Actor) -> None:
     visit = await sessions.check(service, actor.token, HERE)
-    await sessions.end(service, visit, visit.session_id)
+    await sessions.end(service, visit, visit.session_id, HERE)
 
 
 async def end_all_others(service: Service, actor: Actor) -> None:
     other = await sessions.start(service, actor.account, ELSEWHERE)
-    await sessions.end_others(service, await sessions.check(service, other.token, ELSEWHERE))
+    await sessions.end_others(service, await sessions.check(service, other.token, ELSEWHERE), ELSEWHERE)
 
 
 async def change_password(service: Service, actor: Actor) -> None:
@@ -108,7 +108,7 @@ async def change_password(service: Service, actor: Actor) -> None:
 
 
 async def delete_account(service: Service, actor: Actor) -> None:
-    await profile.delete(service, await sessions.check(service, actor.token, HERE))
+    await leaving.delete(service, await sessions.check(service, actor.token, HERE), HERE)
 
 
 async def disable(service: Service, actor: Actor) -> None:

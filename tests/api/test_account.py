@@ -149,13 +149,15 @@ async def test_leaving_removes_everything(
     answer = await http.get("/api/v1/people", params={"q": "alice"}, headers=bob.bearer)
     assert answer.status_code == 200
     assert answer.json()["people"] == []
-    for table in ("sessions", "known_places", "accounts"):
+    for table in ("sessions", "known_places", "links", "mails", "people_keys", "accounts"):
         column = "id" if table == "accounts" else "account_id"
         kept = f"SELECT count(*) FROM {table} WHERE {column} = $1"
         assert await db.fetchval(kept, alice.account.id) == 0, table
     assert (await http.get(URL, headers=bob.bearer)).status_code == 200
-    # Nothing is kept that would stop her from coming back.
-    assert (await http.post("/api/v1/accounts", json=ALICE.fields())).status_code == 201
+    # Nothing is kept that would stop her from coming back, but that nobody has her username for a while.
+    refused(await http.post("/api/v1/accounts", json=ALICE.fields()), 409, "username_taken")
+    again = ALICE.fields() | {"username": "alicia"}
+    assert (await http.post("/api/v1/accounts", json=again)).status_code == 201
 
 
 async def test_leaving_needs_a_recent_login(

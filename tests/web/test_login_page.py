@@ -154,7 +154,7 @@ async def test_an_ended_session_leads_to_the_login_and_is_forgotten(
 ) -> None:
     alices = browser(alice)
     visit = await sessions.check(service, alice.token, cast.HERE)
-    await sessions.end(service, visit, visit.session_id)
+    await sessions.end(service, visit, visit.session_id, cast.HERE)
     answer = await alices.post("/account", data={"name": "Eve"})
     assert answer.status_code == 303
     assert answer.headers["location"] == "/login?next=%2Faccount"

@@ -1,0 +1,57 @@
+"""Leaving: an account is gone at once, with all that is known of it."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from frontdesk.accounts import events, identity, mails, reservations, search, sessions
+from frontdesk.accounts.service import Service
+from frontdesk.errors import RecentLoginRequired
+from frontdesk.model import Account, Client, Visit
+from frontdesk.store import accounts as store
+from frontdesk.store import events as events_store
+from frontdesk.store import mails as mails_store
+from frontdesk.store import reservations as reservations_store
+from frontdesk.store.connection import Queries
+
+
+async def delete(service: Service, visit: Visit, client: Client) -> None:
+    """Leave: the account, its sessions, its place in search and all that happened to it are gone.
+
+    What stays: that an account with this id was erased, and for 30 days a digest of the username, which nobody else may
+    have. Raises RecentLoginRequired if the session's login is older than FRONTDESK_RECENT_LOGIN; Unavailable.
+    """
+    age = (datetime.now(UTC) - visit.logged_in_at).total_seconds()
+    if age > service.settings.recent_login:
+        raise RecentLoginRequired
+    account = visit.account
+    async with sessions.ending(service, account.id) as db:
+        # Before the account goes: whoever waits for its username sees this when they get it.
+        current = await store.lock(db, account.id)
+        if current is None:
+            return
+        await reservations.reserve_username(db, current.username)
+        await _erase(db, current)
+        # Where from would be about a person again.
+        await events.record(db, account.id, "erased", events.NOBODY)
+
+
+async def remove_abandoned(service: Service, *, limit: int) -> int:
+    """Remove at most `limit` accounts whose address nobody confirmed in time; how many it were. Raises Unavailable."""
+    async with service.db.transaction() as db:
+        found = await reservations_store.select_abandoned(db, limit=limit)
+        for account_id in found:
+            await _forget(db, account_id)
+    return len(found)
+
+
+async def _erase(db: Queries, account: Account) -> None:
+    await search.unindex_person(db, account.id)
+    await reservations_store.delete_of_account(db, account.id)
+    key = identity.email_key(account.email)
+    await mails_store.delete_to(db, key, account.email, mails.digest(key))
+    await _forget(db, account.id)
+
+
+async def _forget(db: Queries, account_id: UUID) -> None:
+    await store.delete(db, account_id)
+    await events_store.delete_of_account(db, account_id)

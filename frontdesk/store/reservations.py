@@ -1,0 +1,87 @@
+"""Statements about names that nobody may have yet, and accounts that nobody has confirmed."""
+
+from uuid import UUID
+
+from frontdesk.store.connection import Queries
+
+# Days after which an account that nobody confirmed makes way.
+_UNCONFIRMED_DAYS = 7
+
+
+async def reserve(db: Queries, digest: bytes, *, account_id: UUID | None, days: int) -> None:
+    """Let nobody have this for `days` days but `account_id`."""
+    await db.execute(
+        """
+        INSERT INTO reservations (digest, account_id, until) VALUES ($1, $2, now() + make_interval(days => $3))
+        ON CONFLICT (digest) DO UPDATE SET account_id = EXCLUDED.account_id, until = EXCLUDED.until
+        """,
+        digest,
+        account_id,
+        days,
+    )
+
+
+async def is_reserved(db: Queries, digest: bytes, *, against: UUID) -> bool:
+    """Whether `against` can't have it."""
+    return bool(
+        await db.fetchval(
+            """
+            SELECT EXISTS (SELECT FROM reservations
+                            WHERE digest = $1 AND until > now() AND account_id IS DISTINCT FROM $2)
+            """,
+            digest,
+            against,
+        )
+    )
+
+
+async def delete_of_account(db: Queries, account_id: UUID) -> None:
+    """Free what an account had reserved."""
+    await db.execute("DELETE FROM reservations WHERE account_id = $1", account_id)
+
+
+async def delete_past(db: Queries, *, limit: int) -> int:
+    """Remove at most `limit` reservations that have ended; how many it were."""
+    return int(
+        await db.fetchval(
+            """
+            WITH gone AS (
+                DELETE FROM reservations WHERE digest IN (
+                    SELECT digest FROM reservations WHERE until <= now() ORDER BY until
+                     LIMIT $1 FOR UPDATE SKIP LOCKED
+                ) RETURNING 1
+            )
+            SELECT count(*) FROM gone
+            """,
+            limit,
+        )
+    )
+
+
+async def insert_unconfirmed(db: Queries, account_id: UUID) -> None:
+    """Note that nobody has shown to hold the address of this account."""
+    await db.execute("INSERT INTO unconfirmed (account_id) VALUES ($1)", account_id)
+
+
+async def is_unconfirmed(db: Queries, account_id: UUID) -> bool:
+    return bool(
+        await db.fetchval("SELECT EXISTS (SELECT FROM unconfirmed WHERE account_id = $1)", account_id)
+    )
+
+
+async def delete_unconfirmed(db: Queries, account_id: UUID) -> bool:
+    """Somebody has; whether it was noted before."""
+    return bool(await db.fetchval("DELETE FROM unconfirmed WHERE account_id = $1 RETURNING true", account_id))
+
+
+async def select_abandoned(db: Queries, *, limit: int) -> list[UUID]:
+    """At most `limit` accounts that nobody confirmed in time."""
+    rows = await db.fetch(
+        """
+        SELECT account_id FROM unconfirmed WHERE created_at <= now() - make_interval(days => $1)
+         ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        """,
+        _UNCONFIRMED_DAYS,
+        limit,
+    )
+    return [row["account_id"] for row in rows]
