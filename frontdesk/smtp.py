@@ -49,15 +49,17 @@ def compose(
     to = _spelt_out(to)
     message = EmailMessage(policy=SMTP if to.isascii() else SMTPUTF8)
     message["From"] = Address(name, addr_spec=address)
-    message["To"] = Address(addr_spec=to)
+    local_part, _, domain = to.rpartition("@")
+    message["To"] = Address(username=local_part, domain=domain)
     message["Subject"] = subject
     message["Date"] = format_datetime(asked_at)
     message["Message-ID"] = f"<{mail_id}@{address.partition('@')[2]}>"
-    message["Content-Language"] = language
     # Out-of-office answers must not come back to us (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text, cte="base64")
     message.add_alternative(html, subtype="html", cte="base64")
+    # Last, as making parts takes what begins with Content- along.
+    message["Content-Language"] = language
     return message
 
 

@@ -111,7 +111,7 @@ async def test_two_links_are_both_good_until_one_is_used(
     refused(await http.put(f"{URL}/{second.token}", json=NEW), 410, "link_expired")
 
 
-async def test_a_link_that_waits_in_the_queue_ends_with_the_password(
+async def test_a_link_ends_when_the_password_is_changed(
     http: httpx.AsyncClient, alice: Actor, post: Post, db: asyncpg.Connection
 ) -> None:
     await ask(http)
