@@ -1,6 +1,7 @@
 """Databases for servers that outlive a single test, and what is in them."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import hashlib
 import itertools
@@ -18,6 +19,18 @@ def migrated(cluster: str) -> Iterator[str]:
     asyncio.run(execute(cluster, f"CREATE DATABASE {name} TEMPLATE blank STRATEGY file_copy"))
     yield cluster.replace("/postgres?", f"/{name}?")
     asyncio.run(execute(cluster, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@contextlib.contextmanager
+def migrated_in_thread(cluster: str) -> Iterator[str]:
+    """The same, where a loop runs already, as Playwright's does."""
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        made = migrated(cluster)
+        url = thread.submit(made.__enter__).result()
+        try:
+            yield url
+        finally:
+            thread.submit(made.__exit__, None, None, None).result()
 
 
 def contents(url: str, *but: str) -> dict[str, str]:

@@ -61,7 +61,7 @@ class Mailbox:
     """Takes every mail, unless `mode` says otherwise.
 
     refuse: for now; reject: the recipient, for good; hang: says nothing to the mail; die: takes it and hangs up without
-    a word; rude: takes it, says so, and hangs up.
+    a word; rude: takes it, says so, and hangs up; slow: takes it after a while.
     """
 
     def __init__(self) -> None:
@@ -90,6 +90,8 @@ class Mailbox:
                     await asyncio.sleep(0.02)
                 transport.abort()
                 return "421 too late"
+            case "slow":
+                await asyncio.sleep(1.5)
             case "die":
                 self.letters.append(Letter(envelope))
                 transport.abort()

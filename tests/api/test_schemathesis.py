@@ -25,6 +25,11 @@ def test_the_server_keeps_its_contract(cluster: str, tmp_path: Path) -> None:
         "FRONTDESK_LOGIN_ATTEMPTS_PER_ADDRESS": "1000000",
         "FRONTDESK_REGISTRATIONS_PER_ADDRESS": "1000000",
         "FRONTDESK_SEARCHES_PER_MINUTE": "100000",
+        "FRONTDESK_MAILS_PER_ADDRESS": "1000000",
+        # Nobody is there: what is asked for by mail is written down, and waits.
+        "FRONTDESK_SMTP_URL": "smtp://127.0.0.1:1",
+        "FRONTDESK_MAIL_FROM": "accounts@example.org",
+        "FRONTDESK_PUBLIC_URL": "http://accounts.example.test",
     }
     with (
         databases.migrated(cluster) as url,

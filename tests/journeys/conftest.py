@@ -90,6 +90,11 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 @pytest.fixture
 def open_page(chromium: Browser, site: str) -> Iterator[Open]:
     """Opens a page in a browser of its own, and fails the test for all that this browser complains about."""
+    yield from open_in(chromium, site)
+
+
+def open_in(chromium: Browser, site: str) -> Iterator[Open]:
+    """The same, of `site`; without one, pages have to be named by their whole address."""
     complaints: list[str] = []
     contexts = []
 
@@ -109,7 +114,7 @@ def open_page(chromium: Browser, site: str) -> Iterator[Open]:
         someone: cast.Someone | None = None,
     ) -> Page:
         context = chromium.new_context(
-            base_url=site,
+            base_url=site or None,
             locale=_LOCALES[language],
             java_script_enabled=scripts,
             viewport={"width": width, "height": 800},

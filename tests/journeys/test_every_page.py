@@ -7,7 +7,7 @@ from tests.journeys.conftest import Open, check, newcomer
 
 pytestmark = pytest.mark.browser
 
-PAGES = ["/", "/login", "/register", "/nothing"]
+PAGES = ["/", "/login", "/register", "/forgot", "/reset/nothing", "/confirm/nothing", "/nothing"]
 OWN_PAGES = [
     "/",
     "/people",
@@ -17,6 +17,7 @@ OWN_PAGES = [
     "/people/wang.wei",
     "/account",
     "/account/sessions",
+    "/account/events",
     "/account/delete",
     "/nothing",
 ]

@@ -24,6 +24,9 @@ WRITES = [
     "/account/sessions/end",
     "/account/sessions/end-others",
     "/language",
+    "/forgot",
+    "/account/email",
+    "/account/export",
 ]
 
 

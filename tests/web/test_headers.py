@@ -6,7 +6,7 @@ import pytest
 from tests import cast
 from tests.web.conftest import Browser
 
-PAGES = ["/", "/login", "/register"]
+PAGES = ["/", "/login", "/register", "/forgot"]
 OWN_PAGES = [
     "/",
     "/people",
@@ -14,6 +14,7 @@ OWN_PAGES = [
     "/people/alice",
     "/account",
     "/account/sessions",
+    "/account/events",
     "/account/delete",
 ]
 
