@@ -42,6 +42,12 @@ async def change_email(service: Service, visit: Visit, *, email: str, password: 
     await attempts.charge_mail(service, client)
     await attempts.charge_email_change(service, account.id)
     async with service.db.transaction() as db:
+        # Whoever has set another password while we hashed has ended what the old one allows.
+        if (
+            await store.lock(db, account.id) is None
+            or await store.fetch_password_hash(db, account.id) != stored
+        ):
+            raise InvalidFields(FieldRefused("password", "current_password_wrong").error)
         if email == account.email:
             if not account.email_verified:
                 await mails.write_for_stranger(

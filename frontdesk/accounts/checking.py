@@ -48,6 +48,7 @@ class Candidate(Struct, frozen=True, gc=False):
     discoverable: bool
     administrator: bool
     disabled_at: datetime | None
+    email_verified_at: datetime | None
     created_at: datetime | None
     entry: Entry | None
 
@@ -67,6 +68,7 @@ class Candidates(Struct, frozen=True, array_like=True):
     discoverable: list[bool]
     administrator: list[bool]
     disabled_at: list[datetime | None]
+    email_verified_at: list[datetime | None]
     created_at: list[datetime | None]
     entries: Entries
 
@@ -143,7 +145,8 @@ def check_row(raw: Raw, header: tuple[str, ...]) -> Candidate | Rejected:
     password_hash = take("password_hash", _hash, otherwise=NO_PASSWORD)
     language = take("language", _language)
     discoverable = take("discoverable", _boolean, otherwise=True)
-    disabled_at = take("disabled", _disabled_at)
+    disabled_at = take("disabled", _since)
+    email_verified_at = take("email_verified", _since)
     created_at = take("created_at", _timestamp)
     account_id = take("id", _id)
     if faults:
@@ -163,6 +166,7 @@ def check_row(raw: Raw, header: tuple[str, ...]) -> Candidate | Rejected:
         discoverable=discoverable,
         administrator=administrator,
         disabled_at=disabled_at,
+        email_verified_at=email_verified_at,
         created_at=created_at,
         entry=entry_of(account_id, username, name) if discoverable and disabled_at is None else None,
     )
@@ -230,7 +234,7 @@ def _boolean(value: Any) -> bool:
     raise ValueError("must be true or false")
 
 
-def _disabled_at(value: Any) -> datetime | None:
+def _since(value: Any) -> datetime | None:
     try:
         return datetime.now(UTC) if _boolean(value) else None
     except ValueError:

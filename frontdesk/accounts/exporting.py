@@ -22,7 +22,8 @@ _AT_ONCE = 2000
 async def export_rows(
     db: Database, *, form: Format, write: Callable[[bytes], object], count: Callable[[int], object]
 ) -> None:
-    """Write every account as it is at this moment, in the order of ids, with its password hash.
+    """Write every account as it is at this moment, in the order of ids, with its password hash; but for those that wait
+    to be confirmed.
 
     Takes constant memory. `write` gets whole rows, `count` how many they were. Raises Unavailable, and
     what `write` raises: what was written then isn't all.

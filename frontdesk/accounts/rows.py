@@ -29,6 +29,7 @@ COLUMNS = (
     "discoverable",
     "administrator",
     "disabled",
+    "email_verified",
     "created_at",
 )
 REQUIRED = ("email", "username", "name")

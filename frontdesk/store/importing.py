@@ -9,7 +9,7 @@ from frontdesk.store.connection import Queries
 
 EXPORTED = (
     "id, email, username, name, password_hash, language, discoverable, administrator, disabled_at AS disabled, "
-    "created_at"
+    "email_verified_at AS email_verified, created_at"
 )
 
 
@@ -40,6 +40,7 @@ async def insert_accounts(
     discoverable: list[bool],
     administrator: list[bool],
     disabled_at: list[datetime | None],
+    email_verified_at: list[datetime | None],
     created_at: list[datetime | None],
 ) -> list[UUID]:
     """Insert those whose id, e-mail and username are free, also among themselves; the ids of these."""
@@ -49,13 +50,14 @@ async def insert_accounts(
         WITH inserted AS (
         INSERT INTO accounts
             (id, email, email_key, username, username_key, name, password_hash, language, discoverable,
-             administrator, disabled_at, created_at)
+             administrator, disabled_at, email_verified_at, created_at)
         SELECT id, email, email_key, username, username_key, name, password_hash, language, discoverable,
-               administrator, disabled_at, coalesce(created_at, now())
+               administrator, disabled_at, email_verified_at, coalesce(created_at, now())
           FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                      $8::text[], $9::boolean[], $10::boolean[], $11::timestamptz[], $12::timestamptz[])
+                      $8::text[], $9::boolean[], $10::boolean[], $11::timestamptz[], $12::timestamptz[],
+                      $13::timestamptz[])
                AS new (id, email, email_key, username, username_key, name, password_hash, language,
-                       discoverable, administrator, disabled_at, created_at)
+                       discoverable, administrator, disabled_at, email_verified_at, created_at)
             ON CONFLICT DO NOTHING
         RETURNING id)
         SELECT array_agg(id) FROM inserted
@@ -71,6 +73,7 @@ async def insert_accounts(
         discoverable,
         administrator,
         disabled_at,
+        email_verified_at,
         created_at,
     )
     return list(found or ())
@@ -103,7 +106,15 @@ async def analyse(db: Queries) -> None:
 
 
 async def read_accounts(db: Queries, size: int) -> AsyncIterator[list[Any]]:
-    """Every account as it was at the start, in the order of ids, `size` at a time. In a transaction."""
-    await db.execute(f"DECLARE export NO SCROLL CURSOR FOR SELECT {EXPORTED} FROM accounts ORDER BY id")
+    """Every account as it was at the start, in the order of ids, `size` at a time. In a transaction.
+
+    But for those that nobody has confirmed: their addresses aren't theirs.
+    """
+    await db.execute(
+        f"""
+        DECLARE export NO SCROLL CURSOR FOR SELECT {EXPORTED} FROM accounts a
+            WHERE NOT EXISTS (SELECT FROM unconfirmed WHERE account_id = a.id) ORDER BY id
+        """
+    )
     while rows := await db.fetch(f"FETCH {int(size)} FROM export"):
         yield rows

@@ -85,7 +85,8 @@ async def delete_of_account(
     """Let links of an account lead nowhere any more; with `asked_since`, only those asked for then or later."""
     await db.execute(
         """
-        DELETE FROM links WHERE account_id = $1 AND kind = ANY ($2) AND asked_at >= coalesce($3::timestamptz, '-infinity')
+        DELETE FROM links WHERE account_id = $1 AND kind = ANY ($2)
+           AND asked_at >= coalesce($3::timestamptz, '-infinity')
         """,
         account_id,
         list(kinds),

@@ -150,7 +150,8 @@ async def delete_of_account(
     """Don't send what isn't true any more; with `asked_since`, only what was asked for then or later."""
     await db.execute(
         """
-        DELETE FROM mails WHERE account_id = $1 AND kind = ANY ($2) AND created_at >= coalesce($3::timestamptz, '-infinity')
+        DELETE FROM mails WHERE account_id = $1 AND kind = ANY ($2)
+           AND created_at >= coalesce($3::timestamptz, '-infinity')
         """,
         account_id,
         list(kinds),

@@ -75,11 +75,15 @@ async def delete_unconfirmed(db: Queries, account_id: UUID) -> bool:
 
 
 async def select_abandoned(db: Queries, *, limit: int) -> list[UUID]:
-    """At most `limit` accounts that nobody confirmed in time."""
+    """At most `limit` accounts that nobody confirmed in time, locked until this transaction ends.
+
+    The condition on accounts is looked at again once the lock is held: who has confirmed in this moment stays.
+    """
     rows = await db.fetch(
         """
-        SELECT account_id FROM unconfirmed WHERE created_at <= now() - make_interval(days => $1)
-         ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        SELECT u.account_id FROM unconfirmed u JOIN accounts a ON a.id = u.account_id
+         WHERE u.created_at <= now() - make_interval(days => $1) AND a.email_key LIKE 'unconfirmed %'
+         ORDER BY u.created_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED
         """,
         _UNCONFIRMED_DAYS,
         limit,

@@ -37,7 +37,7 @@ async def fill(service: Service) -> None:
         somebody(31, name='Ann "Quote", Archer', language="zh-Hans"),
         somebody(32, discoverable=False, created_at="2001-02-03T04:05:06.789012Z"),
         somebody(33, disabled="2024-02-03T04:05:06.789012Z", administrator=True),
-        somebody(34, password_hash="$2b$04$" + "a" * 53),
+        somebody(34, password_hash="$2b$04$" + "a" * 53, email_verified="2024-02-03T04:05:06.789012Z"),
         somebody(35, email="björn@bücher.example", username="björn", name="=cmd|' /C calc'!A0"),
     ]
     tally, _ = await bring_in(service.db, ndjson(*rows))
@@ -222,3 +222,16 @@ async def test_somebody_at_a_terminal_sees_how_far_it_is(database_url: str, tmp_
     assert b"people, " in seen
     assert b"/s, " in seen
     assert b" left" in seen
+
+
+async def test_who_waits_to_be_confirmed_is_not_in_it(service: Service, db: asyncpg.Connection) -> None:
+    """Their address isn't theirs: brought in elsewhere, they would have it."""
+    from tests.conftest import with_settings
+
+    await cast.enter(service, cast.BOB)
+    from frontdesk.accounts.register import register
+
+    strict = with_settings(service, email_verification="required")
+    await register(strict, **cast.ALICE.fields(), client=cast.HERE)
+    rows = [json.loads(line) for line in (await exported(service, "ndjson")).splitlines()]
+    assert [row["username"] for row in rows] == ["bob"]

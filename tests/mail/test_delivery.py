@@ -3,14 +3,16 @@
 import asyncio
 import re
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from uuid import uuid4
 
 import asyncpg
 import httpx
 import msgspec
 import pytest
 
+from frontdesk import smtp
 from frontdesk.accounts import mails
 from frontdesk.accounts.service import Service
 from frontdesk.metrics import Metrics
@@ -101,6 +103,28 @@ async def test_nothing_that_a_stranger_chose_is_in_a_mail(
     for letter in await post.send():
         assert "win-now" not in letter.text + letter.html
         assert "evil" not in letter.text + letter.html
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "a@example.org\r\nBcc: b@example.org",
+        "a@example.org\nBcc: b@example.org",
+        "a@example.org, b@example.org",
+    ],
+)
+def test_no_header_can_be_added_by_an_address(to: str) -> None:
+    with pytest.raises(ValueError, match=r"[Ee]mail|@|character"):
+        smtp.compose(
+            "accounts@example.org",
+            mail_id=uuid4(),
+            to=to,
+            language="en",
+            asked_at=datetime.now(UTC),
+            subject="Hello",
+            text="",
+            html="",
+        )
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,12 @@ from datetime import timedelta
 import asyncpg
 import httpx
 
+from frontdesk.accounts.service import Service
 from tests.answers import faults, refused
 from tests.cast import ALICE, BOB, Actor
 from tests.mail.conftest import Post
 from tests.mailbox import BASE, Letter
+from tests.waiting import until_blocked
 
 URL = "/api/v1/account/email"
 CONFIRM = "/api/v1/email-confirmations/"
@@ -134,6 +136,20 @@ async def test_a_new_password_stops_a_change_under_way(
     assert (await http.put("/api/v1/account/password", json=body, headers=alice.bearer)).status_code == 204
     refused(await http.post(CONFIRM + new.token), 410, "link_expired")
     assert await email_of(http, alice) == ALICE.email
+
+
+async def test_a_new_password_overrules_a_change_that_is_being_asked_for(
+    http: httpx.AsyncClient, alice: Actor, post: Post, service: Service, db: asyncpg.Connection
+) -> None:
+    transaction = db.transaction()
+    await transaction.start()
+    await db.execute("UPDATE accounts SET password_hash = 'another'")
+    body = {"email": NEW, "password": alice.password}
+    asking = asyncio.create_task(http.post(URL, json=body, headers=alice.bearer))
+    await until_blocked(service)
+    await transaction.commit()
+    assert faults(await asking) == {("password", "current_password_wrong")}
+    assert await post.send() == []
 
 
 async def test_only_the_last_address_that_was_asked_for_counts(

@@ -171,6 +171,25 @@ async def test_an_account_that_nobody_confirms_makes_way_after_a_week(
     )
 
 
+async def test_who_confirms_in_the_moment_of_making_way_stays(
+    required: httpx.AsyncClient, service: Service, post: Post, db: asyncpg.Connection
+) -> None:
+    assert (await required.post(ACCOUNTS, json=ALICE.fields())).status_code == 201
+    token = (await post.one()).token
+    await db.execute("UPDATE unconfirmed SET created_at = now() - interval '7 days'")
+    transaction = db.transaction()
+    await transaction.start()
+    # As confirming does it: the account, and then that it was unconfirmed.
+    await db.execute("SELECT FROM accounts FOR UPDATE")
+    await db.execute("UPDATE accounts SET email_key = email, email_verified_at = now()")
+    await housekeeping.clean_up(service)
+    await db.execute("DELETE FROM unconfirmed")
+    await transaction.commit()
+    await housekeeping.clean_up(service)
+    assert await db.fetchval("SELECT count(*) FROM accounts") == 1
+    assert token
+
+
 async def test_who_registered_before_it_was_required_confirms_at_the_next_login(
     http: httpx.AsyncClient, required: httpx.AsyncClient, post: Post
 ) -> None:
