@@ -311,7 +311,7 @@ async def test_starttls_that_is_asked_for_is_not_done_without(
     service: Service, http: httpx.AsyncClient, alice: Actor, box: Mailbox, post: Post
 ) -> None:
     """Whoever sits in between takes STARTTLS out of the greeting: this server never offers it."""
-    url = f"smtp+starttls://user:heron-7431@127.0.0.1:{box.port}"
+    url = f"smtp+starttls://127.0.0.1:{box.port}"
     strict = Postman(service, *_hand(service, url))
     await ask(http)
     assert await strict.send_due() == 1
