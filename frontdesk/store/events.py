@@ -6,6 +6,19 @@ from frontdesk.model import Event
 from frontdesk.store.connection import Queries
 
 
+# The bound is a query of its own: compared to a function that is another with each row, the index would be read from
+# its beginning to its end.
+DELETE_OLD = """
+    WITH gone AS (
+        DELETE FROM account_events WHERE id IN (
+            SELECT id FROM account_events WHERE id < (SELECT uuidv7(make_interval(days => -$1::int)))
+             ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+        ) RETURNING 1
+    )
+    SELECT count(*) FROM gone
+"""
+
+
 async def insert(db: Queries, account_id: UUID, kind: str, *, address: str | None, user_agent: str) -> None:
     """Write down what happens in this transaction."""
     await db.execute(
@@ -60,18 +73,4 @@ async def delete_of_account(db: Queries, account_id: UUID) -> None:
 
 async def delete_old(db: Queries, *, days: int, limit: int) -> int:
     """Remove at most `limit` events of over `days` days ago; how many it were."""
-    return int(
-        await db.fetchval(
-            """
-            WITH gone AS (
-                DELETE FROM account_events WHERE id IN (
-                    SELECT id FROM account_events WHERE id < uuidv7(make_interval(days => -$1::int))
-                     ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
-                ) RETURNING 1
-            )
-            SELECT count(*) FROM gone
-            """,
-            days,
-            limit,
-        )
-    )
+    return int(await db.fetchval(DELETE_OLD, days, limit))

@@ -1,6 +1,7 @@
 """Tables stay bounded: the clock runs forward, and what has ended goes, in small steps."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 import asyncpg
@@ -139,6 +140,21 @@ async def test_events_are_kept_as_long_as_the_setting_says(
     assert await db.fetchval("SELECT count(*) FROM account_events") == 2
     await housekeeping.clean_up(short)
     assert await db.fetchval("SELECT count(*) FROM account_events") == 0
+
+
+async def test_looking_for_old_events_does_not_read_the_young(
+    service: Service, alice: Actor, db: asyncpg.Connection
+) -> None:
+    """Every minute, of every replica, in a table of everybody's year."""
+    await db.execute(
+        "INSERT INTO account_events (account_id, kind, user_agent)"
+        " SELECT $1, 'exported', '' FROM generate_series(1, 20000)",
+        alice.account.id,
+    )
+    await db.execute("ANALYZE account_events")
+    plan = await db.fetchval("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + events.DELETE_OLD, 365, 1000)
+    found = json.loads(plan)[0]["Plan"]
+    assert found["Shared Hit Blocks"] + found["Shared Read Blocks"] < 20
 
 
 async def test_old_events_go_in_steps_that_two_replicas_share(
