@@ -5,7 +5,6 @@ from uuid import UUID
 from frontdesk.model import Event
 from frontdesk.store.connection import Queries
 
-
 # The bound is a query of its own: compared to a function that is another with each row, the index would be read from
 # its beginning to its end.
 DELETE_OLD = """
