@@ -211,6 +211,18 @@ def test_confirming_first(opened: Open, required: str, box: Mailbox, language: s
     )
     assert box.last(3, to=someone.email).subject == _("You have an account already")
 
+    # Gone, with the username, which nobody has for a while.
+    page.goto(required + "/account")
+    page.get_by_role("link", name=_("Delete account…")).click()
+    expect(page.get_by_text(_("For 30 days, nobody can register with your username."))).to_be_visible()
+    page.get_by_role("button", name=_("Delete my account")).click()
+    expect(page.get_by_role("status")).to_have_text(_("Your account is deleted."))
+    page.goto(required + "/register")
+    register(page, _, newcomer()._replace(username=someone.username))
+    expect(page.get_by_role("alert")).to_contain_text(
+        _("Somebody has this username already, or one that looks the same. Choose another one.")
+    )
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_of_links_are_fit_for_a_phone(opened: Open, optional: str, box: Mailbox, scheme: str) -> None:
