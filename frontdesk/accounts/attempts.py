@@ -82,14 +82,13 @@ def password_budgets(service: Service, client: Client, session_id: UUID) -> list
 
 
 async def charge(service: Service, budgets: list[Budget]) -> None:
-    """Count an attempt against each budget, up to the first that is used up. Raises Throttled.
+    """Count an attempt against the one or two budgets, up to the first that is used up. Raises Throttled.
 
     So what an address may no longer try isn't charged to the account.
     """
-    for budget in budgets:
-        wait = await store.charge(service.db, budget)
-        if wait:
-            raise Throttled(wait)
+    wait = await store.charge(service.db, *budgets)
+    if wait:
+        raise Throttled(wait)
 
 
 async def charge_registration(service: Service, client: Client) -> None:

@@ -61,7 +61,14 @@ async def log_in(service: Service, *, login: str, password: str, client: Client)
         )
         raise EmailUnverified
     try:
-        started = await sessions.start(service, account, client, password_hash=found.password_hash)
+        started = await sessions.start(
+            service,
+            account,
+            client,
+            password_hash=found.password_hash,
+            refunded=subjects[0] if len(subjects) > 1 else None,
+            forgotten=subjects[-1],
+        )
     except Unauthenticated as error:
         if verdict.renewed_hash_needed:
             # Another login of the same moment has renewed the hash; it can't need that twice.
@@ -70,7 +77,6 @@ async def log_in(service: Service, *, login: str, password: str, client: Client)
         raise WrongCredentials from error
     # The login has succeeded: what is left to do may fail, and another login will do it.
     with contextlib.suppress(Busy, Unavailable):
-        await attempts_store.settle(service.db, refunded=subjects[0], forgotten=subjects[-1])
         if found.fresh < len(here):
             await attempts_store.remember_places(service.db, account.id, here)
         if verdict.renewed_hash_needed:

@@ -18,13 +18,21 @@ _SESSIONS_PER_ACCOUNT = 100
 
 
 async def start(
-    service: Service, account: Account, client: Client, *, password_hash: str | None = None
+    service: Service,
+    account: Account,
+    client: Client,
+    *,
+    password_hash: str | None = None,
+    refunded: str | None = None,
+    forgotten: str | None = None,
 ) -> Login:
     """A session for somebody who has just shown who they are.
 
     password_hash: what their password was compared to. While that took its time, the password may have been
     changed, or the account disabled or deleted, and all its sessions ended: then none may begin any more.
     Raises Unauthenticated in that case; Unavailable.
+
+    refunded, forgotten: budgets of attempts that this settles (store/sessions.py).
     """
     token, kept = new_token()
     started = await store.insert(
@@ -36,6 +44,8 @@ async def start(
         user_agent=client.user_agent[:USER_AGENT_MAX],
         keep=_SESSIONS_PER_ACCOUNT,
         password_hash=password_hash,
+        refunded=refunded,
+        forgotten=forgotten,
     )
     if started is None:
         raise Unauthenticated

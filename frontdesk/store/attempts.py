@@ -21,34 +21,59 @@ class Budget(NamedTuple):
 # At least 0: a clock that was put back must not make failures of nothing.
 _FORGOTTEN = "greatest(0, floor(extract(epoch FROM clock_timestamp() - a.counted_at) / 600))"
 _FAILURES = f"greatest(0, a.failures - {_FORGOTTEN}::int) + 1"
-_CHARGE = f"""
-    INSERT INTO attempts AS a (subject, failures, counted_at, blocked_until)
-    SELECT $1, 1, clock_timestamp(),
-           clock_timestamp() + make_interval(secs => CASE WHEN 1 < $2 THEN 0 ELSE least($3, 1) END)
-    ON CONFLICT (subject) DO UPDATE SET
-        failures = {_FAILURES},
-        counted_at = CASE WHEN {_FAILURES} = 1 THEN clock_timestamp()
-                          ELSE a.counted_at + {_FORGOTTEN} * interval '10 minutes' END,
-        blocked_until = clock_timestamp() + make_interval(secs => CASE
-            WHEN {_FAILURES} < $2 THEN 0 ELSE least($3, 2 ^ least(30, {_FAILURES} - $2)) END)
-    WHERE a.blocked_until <= clock_timestamp()
-       OR a.blocked_until > clock_timestamp() + make_interval(secs => $3)
-    RETURNING failures
-"""
 
 
-async def charge(db: Queries, budget: Budget) -> int:
-    """Count one attempt, and say 0; or the seconds to wait, if it comes too early and isn't counted.
-
-    One statement under the row's lock, so a hundred at once count as a hundred.
+def _charging(subject: str, free: str, longest: str, source: str) -> str:
+    return f"""
+        INSERT INTO attempts AS a (subject, failures, counted_at, blocked_until)
+        SELECT {subject}, 1, clock_timestamp(),
+               clock_timestamp() + make_interval(secs => CASE WHEN 1 < {free} THEN 0 ELSE least({longest}, 1) END)
+          FROM {source}
+        ON CONFLICT (subject) DO UPDATE SET
+            failures = {_FAILURES},
+            counted_at = CASE WHEN {_FAILURES} = 1 THEN clock_timestamp()
+                              ELSE a.counted_at + {_FORGOTTEN} * interval '10 minutes' END,
+            blocked_until = clock_timestamp() + make_interval(secs => CASE
+                WHEN {_FAILURES} < {free} THEN 0 ELSE least({longest}, 2 ^ least(30, {_FAILURES} - {free})) END)
+        WHERE a.blocked_until <= clock_timestamp()
+           OR a.blocked_until > clock_timestamp() + make_interval(secs => {longest})
+        RETURNING failures
     """
-    if await db.fetchval(_CHARGE, budget.subject, budget.free, float(budget.longest)) is not None:
-        return 0
-    wait = await db.fetchval(
-        "SELECT ceil(extract(epoch FROM blocked_until - clock_timestamp()))::int FROM attempts WHERE subject = $1",
-        budget.subject,
+
+
+_CHARGE = f"""
+    WITH first AS ({_charging("$1::text", "$2::int", "$3::float8", "(SELECT) AS once")}),
+         second AS ({_charging("$4::text", "$5::int", "$6::float8", "first WHERE $4::text IS NOT NULL")})
+    SELECT EXISTS (SELECT FROM first), EXISTS (SELECT FROM second)
+"""
+_WAIT = (
+    "SELECT ceil(extract(epoch FROM blocked_until - clock_timestamp()))::int FROM attempts WHERE subject = $1"
+)
+
+
+async def charge(db: Queries, first: Budget, second: Budget | None = None) -> int:
+    """Count one attempt against each budget, and say 0; or the seconds to wait, if it comes too early for one.
+
+    What the first refuses isn't counted against the second. One statement under the rows' locks, always in this
+    order, so a hundred at once count as a hundred.
+    """
+    taken = await db.fetchrow(
+        _CHARGE,
+        first.subject,
+        first.free,
+        float(first.longest),
+        second and second.subject,
+        second and second.free,
+        second and float(second.longest),
     )
-    return max(1, int(wait or 1))
+    assert taken is not None
+    if not taken[0]:
+        refused = first
+    elif second is not None and not taken[1]:
+        refused = second
+    else:
+        return 0
+    return max(1, int(await db.fetchval(_WAIT, refused.subject) or 1))
 
 
 async def refund(db: Queries, subjects: list[str]) -> None:

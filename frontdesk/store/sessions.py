@@ -17,9 +17,12 @@ async def insert(
     user_agent: str,
     keep: int,
     password_hash: str | None,
+    refunded: str | None,
+    forgotten: str | None,
 ) -> tuple[datetime, int] | None:
     """A new session of `lifetime` seconds; when it ends, and how many ended for it: only the newest `keep` of an
-    account are kept. That somebody logged in is written down.
+    account are kept. That somebody logged in is written down, and their budgets of attempts are settled: `refunded`
+    gets its attempt back, `forgotten` starts anew, as its owner is known now.
 
     None, and no session: the account is gone, disabled or has another hash than `password_hash`. The lock makes
     this and whoever changes the account take turns.
@@ -41,6 +44,14 @@ async def insert(
              WHERE EXISTS (SELECT FROM inserted)
                AND id IN (SELECT id FROM sessions WHERE account_id = $1 ORDER BY created_at DESC OFFSET $6 - 1)
             RETURNING 1
+        ), refunded AS (
+            UPDATE attempts SET failures = greatest(0, failures - 1), blocked_until = clock_timestamp()
+             WHERE subject = $8 AND EXISTS (SELECT FROM inserted)
+            RETURNING 1
+        ), forgotten AS (
+            -- After the other, as attempts are charged: else the two statements could wait for each other.
+            DELETE FROM attempts WHERE subject = $9 AND EXISTS (SELECT FROM inserted)
+                                   AND (SELECT count(*) FROM refunded) >= 0
         )
         SELECT expires_at, (SELECT count(*) FROM surplus) AS ended FROM inserted
         """,
@@ -51,6 +62,8 @@ async def insert(
         user_agent,
         keep,
         password_hash,
+        refunded,
+        forgotten,
     )
     return None if row is None else (row["expires_at"], row["ended"])
 
