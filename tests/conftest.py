@@ -17,6 +17,10 @@ from frontdesk.border import Border
 from frontdesk.settings import Settings
 from frontdesk.store import schema
 from tests import cast
+from tests.stack import images, stack
+
+# Here, so that all folders of tests share one stack.
+__all__ = ["images", "stack"]
 
 # Nothing in a test has to survive a crash of the machine.
 _CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

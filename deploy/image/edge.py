@@ -83,6 +83,8 @@ def _problem_location(code: str, status: int) -> str:
     quoted = problem(code, status).replace("'", "\\'")
     return f"""location = /edge/{code}.json {{
     internal;
+    # Its own type, not that of its name.
+    types {{ }}
     default_type application/problem+json;
     add_header Cache-Control no-store always;
     add_header Retry-After $edge_retry_after always;
