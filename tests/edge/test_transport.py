@@ -69,15 +69,15 @@ def test_a_visitor_who_comes_back_resumes(edge: Edge) -> None:
         context.minimum_version = context.maximum_version = version
         session = None
         for resumed in (False, True):
-            with socket.create_connection(("127.0.0.1", edge.https), timeout=10) as plain:
-                with context.wrap_socket(plain, server_hostname="localhost", session=session) as connection:
-                    connection.sendall(
-                        b"GET /static/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-                    )
-                    while connection.recv(4096):
-                        pass
-                    assert connection.session_reused == resumed, version
-                    session = connection.session
+            with (
+                socket.create_connection(("127.0.0.1", edge.https), timeout=10) as plain,
+                context.wrap_socket(plain, server_hostname="localhost", session=session) as connection,
+            ):
+                connection.sendall(b"GET /static/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                while connection.recv(4096):
+                    pass
+                assert connection.session_reused == resumed, version
+                session = connection.session
 
 
 def test_static_files_come_compressed_and_are_kept_for_ever(edge: Edge, browser: httpx.Client) -> None:
