@@ -32,10 +32,12 @@ _NOT_NOW = (
     asyncpg.PostgresSystemError,
     # Of several hosts in the URL, none is the primary just now.
     asyncpg.TargetServerAttributeNotMatched,
+    # A connection whose server has said goodbye, and hasn't closed it yet.
+    asyncpg.InternalClientError,
 )
 
 
-_BROKEN_OFF = (asyncio.CancelledError, TimeoutError)
+_BROKEN_OFF = (asyncio.CancelledError, TimeoutError, asyncpg.InternalClientError)
 
 
 class Queries(Protocol):

@@ -89,8 +89,7 @@ class Pool:
             if not turn.done():
                 turn.set_exception(asyncpg.InterfaceError("the pool is closed"))
         free, self._free = self._free, []
-        for connection in free:
-            await connection.close(timeout=1)
+        await asyncio.gather(*(_end(connection) for connection in free))
 
     async def _make(self) -> asyncpg.Connection:
         """A new connection, on a place that was counted already."""
@@ -111,3 +110,11 @@ class Pool:
             self._open -= 1
         else:
             self._free.append(connection)
+
+
+async def _end(connection: asyncpg.Connection) -> None:
+    # A server that doesn't answer, or is gone already, is no reason not to stop.
+    with contextlib.suppress(
+        OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
+    ):
+        await connection.close(timeout=1)
