@@ -56,7 +56,7 @@ def problem(code: str, status: int) -> str:
         "title": title,
         "status": status,
         "code": code,
-        "request_id": "$request_id",
+        "request_id": "$edge_request_id",
     }
     return msgspec.json.encode(body).decode()
 
@@ -86,6 +86,8 @@ def _problem_location(code: str, status: int) -> str:
     # Its own type, not that of its name.
     types {{ }}
     default_type application/problem+json;
+    add_header X-Content-Type-Options nosniff always;
+    add_header X-Request-ID $edge_request_id always;
     add_header Cache-Control no-store always;
     add_header Retry-After $edge_retry_after always;
     return {status} '{quoted}';
