@@ -68,6 +68,8 @@ RUN /opt/frontdesk/bin/python /build/edge.py /build/nginx /edge
 
 FROM ${DEBIAN_IMAGE} AS db-files
 COPY deploy/postgres/start.sh /database/usr/local/bin/frontdesk-postgres
+COPY deploy/postgres/backup.sh /database/usr/local/bin/frontdesk-backup
+COPY deploy/postgres/restore.sh /database/usr/local/bin/frontdesk-restore
 COPY deploy/postgres/10-roles.sh /database/docker-entrypoint-initdb.d/10-roles.sh
 RUN chmod -R 755 /database && find /database -exec touch --date=@1577836800 {} +
 
