@@ -31,6 +31,11 @@ GRANT USAGE ON SCHEMA public TO frontdesk;
 ALTER DEFAULT PRIVILEGES FOR ROLE frontdesk_migrate IN SCHEMA public
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO frontdesk;
 ALTER DEFAULT PRIVILEGES FOR ROLE frontdesk_migrate IN SCHEMA public GRANT USAGE ON SEQUENCES TO frontdesk;
+-- Which revision the schema has is read by the service (/readyz), and written by migrations alone.
+SET ROLE frontdesk_migrate;
+CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY);
+REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM frontdesk;
+RESET ROLE;
 -- For operators: where the time goes.
 CREATE EXTENSION pg_stat_statements;
 SQL

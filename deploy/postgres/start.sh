@@ -54,10 +54,14 @@ settings() {
     echo "log_line_prefix=%m [%p] %u@%d "
 }
 
+# number VALUE NAME LEAST MOST
 number() {
     case $1 in
-    '' | *[!0-9]*) echo "start.sh: $2 is a number, not '$1'" >&2 && exit 2 ;;
+    '' | 0* | *[!0-9]* | ????????*) ;;
+    *) [ "$1" -lt "$3" ] || [ "$1" -gt "$4" ] || return 0 ;;
     esac
+    echo "start.sh: $2 is a number from $3 to $4, not '$1'" >&2
+    exit 2
 }
 
 # The smaller of what the control group (version 2 or 1) allows and what the machine has.
@@ -84,12 +88,14 @@ processors() {
 }
 
 if [ "${1:-}" = --print ]; then
-    number "${2:-}" MEMORY_MIB && number "${3:-}" CORES && number "${4:-100}" CONNECTIONS
+    number "${2:-}" MEMORY_MIB 64 9999999
+    number "${3:-}" CORES 1 1024
+    number "${4:-100}" CONNECTIONS 20 10000
     settings "$2" "$3" "${4:-100}"
     exit
 fi
 
-number "${POSTGRES_MAX_CONNECTIONS:=100}" POSTGRES_MAX_CONNECTIONS
+number "${POSTGRES_MAX_CONNECTIONS:=100}" POSTGRES_MAX_CONNECTIONS 20 10000
 settings "$(memory_mib)" "$(processors)" "$POSTGRES_MAX_CONNECTIONS" >/tmp/settings
 set -- postgres "$@"
 while IFS= read -r setting; do
