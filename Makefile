@@ -69,6 +69,23 @@ sbom: ## Write the image's bill of materials (CycloneDX) to dist/
 goss: ## Check the running stack and its images with Goss
 	@deploy/goss/compose.sh $(ARGS)
 
+.PHONY: backup
+backup: ## Copy the running stack's database to a file in backups/
+	@deploy/postgres/compose.sh backup
+
+.PHONY: restore
+restore: ## Make the stack's database from a backup: make restore FILE=backups/…
+	@deploy/postgres/compose.sh restore "$(FILE)"
+
+# Both tell what people noticed; docs/reliability.md is made of it. E2E_REPORTS=FOLDER keeps every figure.
+.PHONY: e2e-compose
+e2e-compose: $(STAMP) ## Kill and scale parts of the stack under load, in a Docker project of its own
+	$(BIN)/python -m pytest -m e2e --durations=5 $(ARGS)
+
+.PHONY: e2e-compose-long
+e2e-compose-long: $(STAMP) ## Full disks, slow and idle clients, lost volumes: 10 minutes
+	$(BIN)/python -m pytest -m e2e_long --durations=5 $(ARGS)
+
 .PHONY: test-docker
 test-docker: $(STAMP) $(DEPLOY)/.installed ## Tests of images, edge and checks in Docker
 	$(BIN)/python -m pytest -m docker $(ARGS)

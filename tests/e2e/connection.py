@@ -90,7 +90,8 @@ class Connection:
 
     def close(self) -> None:
         if self._streams is not None:
-            self._streams[1].close()
+            # At once: who is asked next should not have to wait for the last one's goodbye.
+            self._streams[1].transport.abort()
             self._streams = None
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -21,6 +21,12 @@ class Failure:
     took: float
     request_id: str = ""
 
+    @property
+    def busy(self) -> bool:
+        """A login or registration that was told to come back: what two cores that also run the load can't hash
+        within the deadline, whether or not anything is killed."""
+        return self.what == "503 busy"
+
 
 @dataclass
 class Report:
@@ -50,9 +56,14 @@ class Report:
         return times[index], times[index + 1] if index + 1 < len(times) else math.inf
 
     def felt(self, mark: str) -> float:
-        """Seconds from the first to the end of the last failure after a mark."""
-        found = self.failed(after=mark)
-        return max(f.at for f in found) - min(f.at - f.took for f in found) if found else 0.0
+        """Seconds from the first to the last failure after a mark and before the next."""
+        found = [f.at for f in self.failed(after=mark) if not f.busy]
+        return max(found) - min(found) if found else 0.0
+
+    def recovered(self, mark: str) -> float:
+        """Seconds from a mark until the last failure before the next."""
+        begin, _ = self.span(mark)
+        return max((f.at - begin for f in self.failed(after=mark) if not f.busy), default=0.0)
 
     def percentile(self, percent: float, mark: str = "") -> float:
         """Seconds within which `percent` of the good answers came."""

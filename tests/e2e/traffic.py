@@ -106,8 +106,9 @@ class Visitor:
             await asyncio.sleep(max(rest, 0.001))
         self._connection.close()
 
-    async def is_there(self, username: str, names: set[str]) -> str:
-        """Empty if that account is there and has one of `names`, else what is wrong."""
+    async def is_there(self, username: str, names: set[str], token: str) -> str:
+        """Empty if that account is there and has one of `names`, else what is wrong. `token` is whoever asks."""
+        self._token = token
         answer = await self._patiently("GET", f"/api/v1/people/{username}", (200, 404))
         if answer.status == 404:
             return f"account {username}"
@@ -116,9 +117,8 @@ class Visitor:
 
     async def holds(self, token: str) -> bool:
         """Whether that session is still there."""
-        self._token, mine = token, self._token
+        self._token = token
         answer = await self._patiently("GET", "/api/v1/verify", (204, 401))
-        self._token = mine
         return answer.status == 204
 
     def leave(self) -> None:
@@ -321,23 +321,27 @@ class Traffic:
             for visitor in visitors:
                 group.create_task(visitor.visit(self._began + seconds, self._visitors / self._rate))
         self.report.seconds = time.monotonic() - self._began
-        await self._verify(visitors)
+        self.report.written = self.ledger.summary()
+        self.report.lost = await self.look_for(self.ledger)
         return self.report
 
-    async def _verify(self, visitors: list[Visitor]) -> None:
-        lost = self.report.lost
-        for index, (username, names) in enumerate(self.ledger.names()):
+    async def look_for(self, ledger: Ledger) -> list[str]:
+        """What was acknowledged and isn't there."""
+        visitor = Visitor(self, self._visitors)
+        lost = []
+        for index, (username, names) in enumerate(ledger.names()):
             began = time.monotonic()
-            wrong = await visitors[index % len(visitors)].is_there(username, names)
-            if wrong:
+            # An account may look up so many people a minute; so they take turns.
+            if wrong := await visitor.is_there(username, names, ledger.tokens[index % len(ledger.tokens)]):
                 lost.append(wrong)
             await asyncio.sleep(max(0.0, 1 / _LOOK_UPS_PER_SECOND - (time.monotonic() - began)))
-        for index, token in enumerate(self.ledger.tokens):
-            if not await visitors[0].holds(token):
-                lost.append(f"session {index}")
-        for visitor in visitors:
-            visitor.leave()
-        self.report.written = self.ledger.summary()
+        lost += [
+            f"session {index}" for index, token in enumerate(ledger.tokens) if not await visitor.holds(token)
+        ]
+        visitor.leave()
+        # asyncio ends a connection that was aborted in its next rounds.
+        await asyncio.sleep(0.05)
+        return lost
 
 
 @contextlib.contextmanager
@@ -375,6 +379,10 @@ def _what(answer: Answer) -> str:
     if answer.headers.get("content-type") == "application/problem+json":
         with contextlib.suppress(ValueError):
             code = f" {json.loads(answer.body)['code']}"
+    else:
+        # A page has no code, but words.
+        words = {b"logging in at once": " busy", b"short interruption": " unavailable"}
+        code = next((name for said, name in words.items() if said in answer.body), "")
     silent = answer.status in (429, 503) and "retry-after" not in answer.headers
     return f"{answer.status}{code}{', no Retry-After' if silent else ''}"
 
