@@ -16,7 +16,7 @@ trap 'rm -rf "$new"' EXIT
 rm -rf "$new"
 [ ! -s "$PGDATA/PG_VERSION" ] || [ "${1:-}" = --replace ] ||
     refuse "there is a database in this volume already; with FORCE=yes it's kept beside the restored one"
-mkdir -p -m 700 "$new"
+(umask 077 && mkdir -p "$new")
 
 zstd --decompress --quiet --stdout | tar --extract --file=- --directory="$new" ||
     refuse "the file is damaged, or no backup of Frontdesk; nothing was changed"

@@ -142,7 +142,7 @@ def new_stack(folder: Path, project: str, *, loaded: bool = False) -> Iterator[S
     stack = Stack(
         folder,
         os.environ.get("E2E_PROJECT", "frontdesk-e2e") + project,
-        os.environ.get("E2E_VERSION", "e2e"),
+        os.environ.get("E2E_VERSION", "e2e-compose"),
         http_port,
         https_port,
         (_LOADED,) if loaded else (),
