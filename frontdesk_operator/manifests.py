@@ -21,7 +21,7 @@ ROOT = _SOURCE if _SOURCE.is_dir() else Path(str(files("frontdesk_operator"))) /
 # Names and labels of the manifests; each is replaced as a whole word, so `frontdesk:dev`, an image, isn't.
 _NAME = re.compile(
     r"^frontdesk(?=$|-(?:web|api|edge|db|migrate|backups?|settings|database|postgres|dashboard|"
-    r"default-deny|names|passwords|rotation|to-db|external-database|metrics|verify|tls)(?:$|[.-]))"
+    r"default-deny|names|passwords|rotation|to-db|external-database|mail|metrics|verify|tls)(?:$|[.-]))"
 )
 
 

@@ -136,6 +136,9 @@ class _Look:
         """What tells that a Secret has changed: of the database for web and api, of the certificate for the edge."""
         database = render.database_secret(self.name, self.spec)
         stamps = {role: await self._stamp(database, ("database_url",)) for role in render.ROLES}
+        if "mail" in self.spec:
+            mail = await self._stamp(self.spec["mail"]["secretName"], ("smtp_url",))
+            stamps = {role: f"{stamp} {mail}" for role, stamp in stamps.items()}
         if "tls" in self.spec["edge"]:
             stamps["edge"] = await self._stamp(self.spec["edge"]["tls"]["secretName"], ("tls.crt", "tls.key"))
         return stamps

@@ -72,6 +72,7 @@ def render(frontdesk: Mapping[str, Any], images: Images, *, stamps: Mapping[str,
     parts = ["database", "rotation"] if own else ["external-database"]
     parts.append("verify")
     parts += [part for part in ("backup", "gateway", "ingress") if part in spec]
+    parts += ["mail-network"] if "mail" in spec else []
     parts += ["prometheus"] if spec.get("prometheus") else []
     made = [m for m in manifests.load(*parts) if m["kind"] != "Job"]
     made = manifests.renamed(made, name)
@@ -85,7 +86,9 @@ def render(frontdesk: Mapping[str, Any], images: Images, *, stamps: Mapping[str,
     if own:
         _own_database(found[("StatefulSet", f"{name}-db")], spec)
     else:
-        _external_database(found[("NetworkPolicy", f"{name}-external-database")], spec)
+        _way_out(found[("NetworkPolicy", f"{name}-external-database")], spec["database"]["secretRef"])
+    if "mail" in spec:
+        _mail(found, name, spec)
     if "backup" in spec:
         _backup(found, name, spec, images.migrate)
     for kind, patch in _WAYS_IN.items():
@@ -236,12 +239,26 @@ def _own_database(manifest: Manifest, spec: Mapping[str, Any]) -> None:
     _claim(manifest["spec"]["volumeClaimTemplates"][0], own)
 
 
-def _external_database(manifest: Manifest, spec: Mapping[str, Any]) -> None:
-    reference = spec["database"]["secretRef"]
+def _way_out(manifest: Manifest, there: Mapping[str, Any]) -> None:
+    """Open the way to a server outside: its port, and its networks if they're known."""
     (rule,) = manifest["spec"]["egress"]
-    rule["ports"] = [{"protocol": "TCP", "port": reference["port"]}]
-    if reference.get("networks"):
-        rule["to"] = [{"ipBlock": {"cidr": network}} for network in reference["networks"]]
+    rule["ports"] = [{"protocol": "TCP", "port": there["port"]}]
+    if there.get("networks"):
+        rule["to"] = [{"ipBlock": {"cidr": network}} for network in there["networks"]]
+
+
+def _mail(found: Mapping[tuple[str, str], Manifest], name: str, spec: Mapping[str, Any]) -> None:
+    mail = spec["mail"]
+    _way_out(found[("NetworkPolicy", f"{name}-mail")], mail)
+    found[("ConfigMap", f"{name}-settings")]["data"]["FRONTDESK_MAIL_FROM"] = mail["from"]
+    items = [{"key": "smtp_url", "path": "smtp_url"}]
+    for role in ROLES:
+        pod = found[("Deployment", f"{name}-{role}")]["spec"]["template"]["spec"]
+        container = pod["containers"][0]
+        container["env"].append({"name": "FRONTDESK_SMTP_URL_FILE", "value": "/run/mail/smtp_url"})
+        container["volumeMounts"].append({"name": "mail", "mountPath": "/run/mail", "readOnly": True})
+        secret = {"secretName": mail["secretName"], "defaultMode": 0o440, "items": items}
+        pod["volumes"].append({"name": "mail", "secret": secret})
 
 
 def _backup(

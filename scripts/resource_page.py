@@ -13,8 +13,8 @@ _CRD = _ROOT / "deploy" / "kubernetes" / "operator" / "crd.yaml"
 _HEAD = """\
 # The resource `Frontdesk`
 
-`apiVersion: frontdesk.dev/v1alpha1`, `kind: Frontdesk`, short `fd`. This page is written by `make docs` from the schema in
-`deploy/kubernetes/operator/crd.yaml`, and a test fails if the two differ. `kubectl explain frontdesk.spec` says the same.
+`apiVersion: frontdesk.dev/v1alpha1`, `kind: Frontdesk`, short `fd`. `make docs` writes this page from the schema in
+`deploy/kubernetes/operator/crd.yaml`; a test fails if the two differ. `kubectl explain frontdesk.spec` says it too.
 [kubernetes-controller.md](kubernetes-controller.md) says what becomes of it.
 
 The API server refuses a field that isn't here, a value out of its range, and what a rule forbids, and says which.

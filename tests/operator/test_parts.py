@@ -126,6 +126,22 @@ def test_external_database_is_the_only_place_that_is_open() -> None:
         assert names == ["urls"]
 
 
+def test_mail_is_a_file_a_sender_and_one_way_out() -> None:
+    mail = {"secretName": "smtp", "from": "a@example.org", "port": 465}
+    made = render.render(frontdesk(mail=mail), render.Images.all("frontdesk:1"), stamps={})
+    (policy,) = (m for m in made if m["metadata"]["name"] == "one-mail")
+    assert policy["spec"]["egress"][0]["ports"] == [{"protocol": "TCP", "port": 465}]
+    (settings,) = (m["data"] for m in made if m["metadata"]["name"].startswith("one-settings-"))
+    assert settings["FRONTDESK_MAIL_FROM"] == "a@example.org"
+    for name in ("one-web", "one-api"):
+        (deployment,) = (m for m in made if (m["kind"], m["metadata"]["name"]) == ("Deployment", name))
+        pod = deployment["spec"]["template"]["spec"]
+        assert [v["secret"]["secretName"] for v in pod["volumes"] if v["name"] == "mail"] == ["smtp"]
+        assert {"name": "FRONTDESK_SMTP_URL_FILE", "value": "/run/mail/smtp_url"} in pod["containers"][0][
+            "env"
+        ]
+
+
 def test_job_has_the_resource_s_own_names_and_an_attempt_of_its_own() -> None:
     job = render.migration(frontdesk(), "frontdesk:2", "abc")
     assert job["metadata"]["name"] == "one-migrate-abc"
