@@ -60,7 +60,9 @@ def frontdesk(namespace: str, url: str) -> Iterator[Frontdesk]:
             "database": {"own": {"storage": "1Gi"}},
             "edge": {"service": {"type": "NodePort", "nodePort": 30080}},
             # The load is one address.
-            "settings": {"FRONTDESK_REGISTRATIONS_PER_ADDRESS": "1000000"},
+            "settings": dict.fromkeys(
+                ("FRONTDESK_REGISTRATIONS_PER_ADDRESS", "FRONTDESK_LOGIN_ATTEMPTS_PER_ADDRESS"), "1000000"
+            ),
         }
     )
     found.serves(BASE)
