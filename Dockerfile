@@ -44,6 +44,9 @@ ENV SOURCE_DATE_EPOCH=1577836800
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE NOTICE /build/
 COPY frontdesk /build/frontdesk
+COPY frontdesk_operator /build/frontdesk_operator
+COPY deploy/kubernetes /build/deploy/kubernetes
+COPY deploy/postgres /build/deploy/postgres
 RUN /tools/bin/python -m hatchling build -t wheel -d /dist
 
 FROM scratch AS wheel

@@ -111,6 +111,22 @@ lint-deploy: $(STAMP) $(DEPLOY)/.installed ## Lint Dockerfile, scripts, compose.
 		$(DEPLOY)/bin/gixy --level - <build/lint/tls-$$tls.conf || exit 1; \
 	done
 
+KUBERNETES := .venv-kubernetes
+$(KUBERNETES)/.installed: requirements-kubernetes.txt | $(STAMP)
+	@test -x $(KUBERNETES)/bin/python || $(BIN)/python -m venv $(KUBERNETES)
+	@$(KUBERNETES)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-kubernetes.txt
+	@touch $@
+
+.PHONY: check-kubernetes
+check-kubernetes: $(STAMP) $(KUBERNETES)/.installed ## Check the manifests for Kubernetes; needs kubectl, but no cluster
+	$(BIN)/python -m pytest -m kustomize tests/kubernetes $(ARGS)
+
+# How images get to the cluster's nodes, such as LOAD_IMAGES="kind load docker-image"; empty: they're there already.
+export LOAD_IMAGES
+.PHONY: e2e-kubernetes
+e2e-kubernetes: $(STAMP) ## Manifests and controller in the cluster of KUBECONFIG: make image, then this
+	$(BIN)/python -m pytest -m kubernetes tests/kubernetes $(ARGS)
+
 .PHONY: check
 check: $(STAMP) ## Formatting, lint, types and layers
 	$(BIN)/ruff format --check .
@@ -132,17 +148,19 @@ screenshots: $(STAMP) ## Take the README's pictures anew
 	$(BIN)/python -m scripts.screenshots
 
 .PHONY: docs
-docs: $(STAMP) ## Write the generated pages (docs/settings.md)
+docs: $(STAMP) ## Write the generated pages (docs/settings.md, docs/kubernetes-resource.md)
 	$(BIN)/python scripts/settings_page.py
+	$(BIN)/python scripts/resource_page.py
 
 LOCK := --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11
 .PHONY: lock
 lock: $(STAMP) ## Pin every dependency anew
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra operator -o requirements.txt
 	$(BIN)/uv pip compile $(LOCK) --group build -o requirements-build.txt
 	$(BIN)/uv pip compile $(LOCK) --group deploy -o requirements-deploy.txt
-	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra local --group dev --constraint requirements.txt \
+	$(BIN)/uv pip compile $(LOCK) --group kubernetes -o requirements-kubernetes.txt
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra local --extra operator --group dev --constraint requirements.txt \
 		-o requirements-dev.txt
 
 .PHONY: secrets

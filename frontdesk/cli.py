@@ -109,10 +109,23 @@ def serve(role: str) -> None:
 
 
 @main.command()
-def migrate() -> None:
+@click.option(
+    "--refuse-newer",
+    is_flag=True,
+    help="Fail if the schema is newer than this version, and so is what wrote it.",
+)
+def migrate(refuse_newer: bool) -> None:
     """Bring the database's schema to this version. Safe to run twice, also at once."""
+    from frontdesk.store import schema
+
     _end_by_sigterm()
     before, after = _migrate(_settings_with_database())
+    if refuse_newer and after > schema.REVISION:
+        raise OperatorError(
+            f"the schema is at {after}, and this version knows it up to {schema.REVISION}: "
+            "going back past a migration is refused",
+            "Take a version that knows it, or restore a backup from before the migration.",
+        )
     if before == after:
         click.echo(f"The schema is at {after}: nothing to do.")
     else:

@@ -21,8 +21,8 @@ def _pages() -> list[Path]:
     return [ROOT / name for name in tracked] or [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
 
-def _settings_page() -> str:
-    spec = importlib.util.spec_from_file_location("settings_page", ROOT / "scripts" / "settings_page.py")
+def _page_by(script_name: str) -> str:
+    spec = importlib.util.spec_from_file_location(script_name, ROOT / "scripts" / f"{script_name}.py")
     assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
@@ -31,7 +31,14 @@ def _settings_page() -> str:
 
 
 def test_settings_page_is_what_the_settings_say() -> None:
-    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == _settings_page(), "run `make docs`"
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == _page_by("settings_page"), (
+        "run `make docs`"
+    )
+
+
+def test_resource_page_is_what_the_schema_says() -> None:
+    page = (ROOT / "docs" / "kubernetes-resource.md").read_text(encoding="utf-8")
+    assert page == _page_by("resource_page"), "run `make docs`"
 
 
 def test_every_setting_that_a_page_names_is_one() -> None:

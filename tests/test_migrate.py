@@ -106,6 +106,18 @@ def test_newer_schema_than_the_code_is_left_alone(served_url: str) -> None:
     assert ask(served_url, "SELECT version_num FROM alembic_version")[0][0] == "9999"
 
 
+def test_newer_schema_than_the_code_is_refused_if_asked(served_url: str) -> None:
+    done = command("migrate", "--refuse-newer", FRONTDESK_DATABASE_URL=served_url)
+    assert (done.returncode, done.stdout) == (0, f"The schema is at {schema.REVISION}: nothing to do.\n")
+    ask(served_url, "UPDATE alembic_version SET version_num = '9999'")
+    done = command("migrate", "--refuse-newer", FRONTDESK_DATABASE_URL=served_url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"frontdesk: the schema is at 9999, and this version knows it up to {schema.REVISION}: going back past a "
+        "migration is refused. Take a version that knows it, or restore a backup from before the migration.\n"
+    )
+
+
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
 def test_ended_in_the_middle_it_leaves_nothing_behind(end: signal.Signals, unmigrated_url: str) -> None:
     # The second migration wants this name and waits, the first having been run.

@@ -1,0 +1,113 @@
+"""A cluster, the controller in it, and a namespace for each file's tests."""
+
+import secrets
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kubernetes import cluster
+from tests.kubernetes.cluster import BASE, DEPLOY, Frontdesk, kubectl, until
+
+
+@pytest.fixture(scope="session")
+def controller() -> Iterator[None]:
+    """The controller as it's installed, of the image that is tested."""
+    if not cluster.is_there():
+        pytest.exit("KUBECONFIG leads to no cluster: docs/kubernetes.md says how to get one", returncode=2)
+    images = [f"frontdesk{part}:{BASE}" for part in ("", "-edge", "-goss")]
+    cluster.load_images(*images, "postgres:18")
+    rendered = kubectl("kustomize", str(DEPLOY / "operator"))
+    kubectl(
+        "apply",
+        "--server-side",
+        "--filename",
+        "-",
+        stdin=rendered.replace("frontdesk:dev", f"frontdesk:{BASE}"),
+    )
+    kubectl("rollout", "status", "deployment/frontdesk-operator", "-n", "frontdesk-system", "--timeout=120s")
+    yield
+    # Frontdesks first: without the controller, nobody would take its finalizer away.
+    kubectl("delete", "frontdesks", "--all", "--all-namespaces", "--timeout=120s")
+    kubectl("delete", "--ignore-not-found", "--filename", "-", stdin=rendered)
+
+
+@pytest.fixture(scope="module")
+def namespace(controller: None) -> Iterator[str]:
+    """One that takes restricted pods only."""
+    name = f"test-{secrets.token_hex(3)}"
+    kubectl("create", "namespace", name)
+    kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def url(namespace: str) -> str:
+    """Where the edge of `frontdesk` is, from here and for the people who use it."""
+    return f"http://{cluster.address()}:30080"
+
+
+@pytest.fixture(scope="module")
+def frontdesk(namespace: str, url: str) -> Iterator[Frontdesk]:
+    """One Frontdesk of the version that is tested, with a database of its own."""
+    found = Frontdesk(namespace, "one")
+    found.apply(
+        {
+            "version": BASE,
+            "publicURL": url,
+            "database": {"own": {"storage": "1Gi"}},
+            "edge": {"service": {"type": "NodePort", "nodePort": 30080}},
+            # The load is one address.
+            "settings": dict.fromkeys(
+                ("FRONTDESK_REGISTRATIONS_PER_ADDRESS", "FRONTDESK_LOGIN_ATTEMPTS_PER_ADDRESS"), "1000000"
+            ),
+        }
+    )
+    found.serves(BASE)
+    yield found
+    # Its port is wanted by the next file's.
+    kubectl("delete", "frontdesk", "one", "-n", namespace, "--timeout=60s")
+    until("the end of its pods", lambda: not found.pods("edge"))
+
+
+@pytest.fixture(scope="session")
+def version(controller: None) -> "Version":
+    """Makes other versions, and brings them to the nodes."""
+    return Version()
+
+
+class Version:
+    """Each is made once."""
+
+    def __init__(self) -> None:
+        self._made: set[str] = set()
+
+    def __call__(self, target: str, *, checks: str = "") -> str:
+        """The tag of a version: `target` of versions/Dockerfile, with the checks of versions/Dockerfile.goss or not."""
+        tag = f"{BASE}-{target}{checks and '-' + checks}"
+        if tag not in self._made:
+            cluster.load_images(*cluster.make_version(target, tag, checks=checks))
+            self._made.add(tag)
+        return tag
+
+
+@pytest.fixture
+def everything(tmp_path: Path) -> str:
+    """Base and every component at once, as kustomize renders it."""
+    components = sorted(path.parent for path in DEPLOY.glob("components/*/kustomization.yaml"))
+    lines = [f"  - {_relative(path, tmp_path)}" for path in components]
+    (tmp_path / "kustomization.yaml").write_text(
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: frontdesk\nresources:\n"
+        f"  - {_relative(DEPLOY / 'base', tmp_path)}\ncomponents:\n" + "\n".join(lines) + "\n"
+    )
+    done = subprocess.run(["kubectl", "kustomize", tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _relative(path: Path, start: Path) -> str:
+    import os.path
+
+    return os.path.relpath(path, start)
