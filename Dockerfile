@@ -109,7 +109,8 @@ ENV POSTGRES_INITDB_ARGS="--data-checksums --locale-provider=builtin --builtin-l
 # postgres, as a number: Kubernetes sees that it isn't root.
 USER 999:999
 # By TCP: while the database is made, it listens on its socket alone.
-HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --start-interval=0.5s \
+# Patient: Swarm kills what is unhealthy, and a machine that is too busy to start this isn't a database that is ill.
+HEALTHCHECK --interval=5s --timeout=10s --retries=6 --start-period=60s --start-interval=0.5s \
     CMD ["pg_isready", "--quiet", "--host=127.0.0.1", "--username=frontdesk", "--dbname=frontdesk"]
 ENTRYPOINT ["frontdesk-postgres"]
 
