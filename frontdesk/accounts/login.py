@@ -50,9 +50,7 @@ async def log_in(service: Service, *, login: str, password: str, client: Client)
     account = found.account
     required = service.settings.email_verification == "required"
     if found.unconfirmed or (required and not account.email_verified):
-        # A statement each, or two that take the same budgets in another order could wait for each other.
-        for subject in subjects:
-            await attempts_store.refund(service.db, [subject])
+        await attempts_store.refund(service.db, subjects)
         await mails.write_for_stranger(
             service,
             service.db,

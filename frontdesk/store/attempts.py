@@ -77,26 +77,19 @@ async def charge(db: Queries, first: Budget, second: Budget | None = None) -> in
 
 
 async def refund(db: Queries, subjects: list[str]) -> None:
-    """Take one attempt back: it was right, or was never tried."""
+    """Take one attempt back: it was right, or was never tried. `subjects` in the order in which they are charged."""
+    # Two statements that lock the same rows in another order would wait for each other.
     await db.execute(
         """
+        WITH locked AS (
+            SELECT a.subject
+              FROM unnest($1::text[]) WITH ORDINALITY AS s (subject, place) JOIN attempts a USING (subject)
+             ORDER BY s.place FOR UPDATE OF a
+        )
         UPDATE attempts SET failures = greatest(0, failures - 1), blocked_until = clock_timestamp()
-         WHERE subject = ANY ($1)
+         WHERE subject IN (SELECT subject FROM locked)
         """,
         subjects,
-    )
-
-
-async def settle(db: Queries, *, refunded: str, forgotten: str) -> None:
-    """After a success: one budget gets its attempt back, the other starts anew, as its owner is known now."""
-    await db.execute(
-        """
-        WITH forgotten AS (DELETE FROM attempts WHERE subject = $2)
-        UPDATE attempts SET failures = greatest(0, failures - 1), blocked_until = clock_timestamp()
-         WHERE subject = $1
-        """,
-        refunded,
-        forgotten,
     )
 
 

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from frontdesk.accounts.service import Service
-from frontdesk.store import attempts
+from frontdesk.store import attempts, sessions
 from frontdesk.store.attempts import Budget
 from tests import cast
 
@@ -111,15 +111,70 @@ async def test_refund_of_nothing_is_nothing(service: Service, db: asyncpg.Connec
     assert await failures(db) == 0
 
 
-async def test_success_refunds_one_budget_and_forgets_the_other(
-    service: Service, db: asyncpg.Connection
+async def test_login_refunds_the_address_and_forgets_the_account(
+    service: Service, db: asyncpg.Connection, alice: cast.Actor
 ) -> None:
     other = BUDGET._replace(subject="login address 192.0.2.1")
-    for budget in (BUDGET, BUDGET, other):
-        await attempts.charge(service.db, budget)
-    await attempts.settle(service.db, refunded=BUDGET.subject, forgotten=other.subject)
-    left = await db.fetch("SELECT subject, failures FROM attempts")
-    assert [tuple(row) for row in left] == [(BUDGET.subject, 1)]
+    for _ in range(2):
+        assert await attempts.charge(service.db, other, BUDGET) == 0
+    await sessions.insert(
+        service.db,
+        alice.account.id,
+        token_hash=b"a token of hers",
+        lifetime=60,
+        address=None,
+        user_agent="",
+        keep=100,
+        password_hash=None,
+        refunded=other.subject,
+        forgotten=BUDGET.subject,
+    )
+    left = await db.fetch(
+        "SELECT subject, failures FROM attempts WHERE subject = ANY ($1)", [other.subject, BUDGET.subject]
+    )
+    assert [tuple(row) for row in left] == [(other.subject, 1)]
+
+
+async def test_what_the_first_budget_refuses_is_not_counted_against_the_second(
+    service: Service, db: asyncpg.Connection
+) -> None:
+    other = BUDGET._replace(subject="login address 192.0.2.1", free=1)
+    assert await attempts.charge(service.db, other, BUDGET) == 0
+    assert await attempts.charge(service.db, other, BUDGET) == 1
+    assert await failures(db) == 1
+
+
+async def test_what_the_second_refuses_says_how_long(service: Service, db: asyncpg.Connection) -> None:
+    other = BUDGET._replace(subject="login address 192.0.2.1", free=100)
+    assert [await attempts.charge(service.db, other, BUDGET) for _ in range(4)] == [0, 0, 0, 1]
+
+
+async def test_charges_refunds_and_logins_of_the_same_budgets_do_not_wait_for_each_other(
+    service: Service, alice: cast.Actor
+) -> None:
+    address = Budget("login address 192.0.2.1", free=1_000_000, longest=1)
+    account = Budget("login stranger alice", free=1_000_000, longest=1)
+
+    async def one(number: int) -> None:
+        await attempts.charge(service.db, address, account)
+        if number % 3:
+            await attempts.refund(service.db, [address.subject, account.subject])
+        else:
+            await sessions.insert(
+                service.db,
+                alice.account.id,
+                token_hash=number.to_bytes(32, "big"),
+                lifetime=60,
+                address=None,
+                user_agent="",
+                keep=1000,
+                password_hash=None,
+                refunded=address.subject,
+                forgotten=account.subject,
+            )
+
+    # A deadlock ends in an error after a second.
+    await asyncio.gather(*(one(number) for number in range(300)))
 
 
 async def test_budgets_that_hold_nobody_back_are_removed_in_steps(
