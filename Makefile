@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 .DEFAULT_GOAL := help
 .PHONY: help
 help: ## This list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 $(STAMP): requirements-dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Frontdesk needs Python 3.11 or newer."; exit 1; }
@@ -172,6 +172,27 @@ certificate: ## Give the running edge another certificate: make certificate CERT
 	@test -r "$(CERTIFICATE)" && test -r "$(KEY)" || { echo "Say which: make certificate CERTIFICATE=fullchain.pem KEY=privkey.pem"; exit 2; }
 	@cat "$(CERTIFICATE)" "$(KEY)" | docker compose run --rm --no-deps -T secrets secrets /secrets --certificate-stdin
 	docker compose kill --signal HUP edge
+
+.PHONY: swarm-secrets
+swarm-secrets: $(STAMP) ## Make the passwords and a certificate in the swarm where they aren't yet
+	@$(BIN)/python -m deploy.swarm.new_secrets
+
+.PHONY: swarm-certificate
+swarm-certificate: $(STAMP) ## Put another certificate into the swarm: make swarm-certificate CERTIFICATE=… KEY=…
+	@test -n "$(CERTIFICATE)" && test -n "$(KEY)" || { echo "Say which: make swarm-certificate CERTIFICATE=fullchain.pem KEY=privkey.pem"; exit 2; }
+	@$(BIN)/python -m deploy.swarm.new_secrets "$(CERTIFICATE)" "$(KEY)"
+
+.PHONY: deploy-swarm
+deploy-swarm: $(STAMP) ## Bring a version to the swarm, or back: make deploy-swarm VERSION=1.2.3 [REGISTRY=…] (docs/swarm.md)
+	@$(BIN)/python -m deploy.swarm.deploy "$(VERSION)"
+
+.PHONY: e2e-swarm
+e2e-swarm: $(STAMP) ## Change versions on a swarm under load, good ones and bad ones
+	$(BIN)/python -m pytest -m swarm tests/swarm $(ARGS)
+
+.PHONY: e2e-swarm-nodes
+e2e-swarm-nodes: $(STAMP) ## The same and more, with nodes that are killed and cut off: 15 minutes
+	$(BIN)/python -m pytest -m "swarm or swarm_nodes" tests/swarm $(ARGS)
 
 .PHONY: bench
 bench: $(STAMP) ## Measure, and print each figure beside its bare limit

@@ -2,11 +2,28 @@
 
 Exit code 0 if it answers 200 on PATH (/readyz), else 1 with its answer. The image has no curl; the whole command line
 would take a fifth of a second of a core, in every container, every few seconds.
+
+With --until-ready instead of a path: /readyz until it was true once, from then on /livez. For an engine that has one
+check for both, and replaces the container that it refuses (Docker Swarm): that mends no database that is away.
 """
 
 import os
 import socket
 import sys
+from pathlib import Path
+
+# Of this container alone, and gone with it: /tmp is in memory. At worst a neighbour makes us ask for less.
+_WAS_READY = Path("/tmp/frontdesk-was-ready")  # noqa: S108
+
+
+def until_ready(was_ready: Path = _WAS_READY) -> int:
+    """As `main`: /readyz, until that was true once (the file `was_ready` remembers it), from then on /livez."""
+    if was_ready.exists():
+        return main("/livez")
+    refused = main("/readyz")
+    if not refused:
+        was_ready.touch()
+    return refused
 
 
 def main(path: str = "/readyz", host: str = "127.0.0.1") -> int:
@@ -28,4 +45,4 @@ def main(path: str = "/readyz", host: str = "127.0.0.1") -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
+    sys.exit(until_ready() if sys.argv[1:] == ["--until-ready"] else main(*sys.argv[1:2]))

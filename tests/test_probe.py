@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from frontdesk import probe
 from tests.serving import running
 
 
@@ -109,3 +110,22 @@ def test_a_port_that_is_none_is_refused_in_a_line(port: str) -> None:
     )
     assert (refused.returncode, refused.stderr) == (1, "")
     assert refused.stdout == f"FRONTDESK_PORT is a port, not {port!r}\n"
+
+
+def test_a_server_that_was_ready_once_stays_healthy_when_its_database_is_away(
+    tmp_path: Path, served_url: str, unmigrated_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    was_ready = tmp_path / "was-ready"
+
+    def asked(server_url: str) -> int:
+        monkeypatch.setenv("FRONTDESK_PORT", server_url.rpartition(":")[2])
+        return probe.until_ready(was_ready)
+
+    with running(tmp_path, "serve", until="/livez", FRONTDESK_DATABASE_URL=unmigrated_url) as without:
+        assert asked(without.url) == 1
+        with running(tmp_path, "serve", FRONTDESK_DATABASE_URL=served_url) as server:
+            assert asked(server.url) == 0
+        # As if that one's database had gone: live, not ready.
+        assert asked(without.url) == 0
+    # Nor live.
+    assert asked(without.url) == 1

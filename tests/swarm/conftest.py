@@ -1,0 +1,206 @@
+"""A swarm to deploy to, and visitors who ask while something happens to it.
+
+SWARM_HOST or SWARM_CONTEXT says where a manager is (docker's own DOCKER_HOST or DOCKER_CONTEXT is the engine that
+builds); where nodes are killed, SWARM_HOST names a manager on every node, in the order of their addresses.
+SWARM_PUSH is the command that brings images where the nodes find them, SWARM_OVERRIDE adds files to the
+stack's, and SWARM_NODE is a command that takes `kill`, `start`, `cut` or `heal` and the number of a node.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.report import Report
+from tests.e2e.traffic import Traffic
+
+ROOT = Path(__file__).parent.parent.parent
+STACK = "frontdesk"
+GOOD, NEXT, NEVER_READY, UNCHECKED = "e2e1", "e2e2", "e2enever", "e2eunchecked"
+PUBLIC_URL = "https://frontdesk.test:8443"
+_IMAGES = ("service", "edge", "db", "goss")
+
+
+class Swarm:
+    """The swarm under test."""
+
+    def __init__(self) -> None:
+        self.environment = {
+            **os.environ,
+            "PUBLIC_URL": PUBLIC_URL,
+            "HTTPS_PORT": "8443",
+            "HTTP_PORT": "8080",
+            "OVERRIDE": os.environ.get("SWARM_OVERRIDE", ""),
+            "DEPLOY_TIMEOUT": "240",
+            # The managers may know the registry as a mirror, which isn't asked for digests. Each version is new here.
+            "RESOLVE_IMAGE": "never",
+        }
+        self._hosts = os.environ.get("SWARM_HOST", "").split()
+        if self._hosts:
+            self.environment["DOCKER_HOST"] = self._hosts[0]
+        if os.environ.get("SWARM_CONTEXT"):
+            self.environment["DOCKER_CONTEXT"] = os.environ["SWARM_CONTEXT"]
+
+    def talk_to_another_than(self, number: int) -> None:
+        """From here on through a manager that isn't node `number`, which is about to go."""
+        there = [host for index, host in enumerate(self._hosts, 1) if index != number]
+        assert there, "SWARM_HOST must name a manager on every node"
+        self.environment["DOCKER_HOST"] = there[0]
+
+    def docker(self, *words: str) -> str:
+        done = subprocess.run(
+            ["docker", *words], env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def deploy(self, version: str, **more: str) -> tuple[int, str]:
+        """The exit code of a deployment, and what it said."""
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy.swarm.deploy", version],
+            env={**self.environment, **more},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        print(f"{version}: exit code {done.returncode} after {time.monotonic() - began:.0f} s\n{done.stdout}")
+        return done.returncode, done.stdout
+
+    def nodes(self) -> list[dict[str, Any]]:
+        ids = self.docker("node", "ls", "--quiet").split()
+        found: list[dict[str, Any]] = json.loads(self.docker("node", "inspect", *ids))
+        return sorted(found, key=lambda node: node["Status"]["Addr"])
+
+    def where(self, service: str) -> list[str]:
+        """The host names of the nodes that its tasks run on."""
+        words = ("--filter", "desired-state=running", "--format", "{{.Node}} {{.CurrentState}}")
+        lines = self.docker("service", "ps", f"{STACK}_{service}", *words).splitlines()
+        return [line.split()[0] for line in lines if line.split()[1] == "Running"]
+
+    def images(self) -> dict[str, str]:
+        lines = self.docker("stack", "services", STACK, "--format", "{{.Name}} {{.Image}}").splitlines()
+        return {line.split()[0].removeprefix(f"{STACK}_"): line.split()[1] for line in lines}
+
+    @contextlib.contextmanager
+    def visited(self, *, rate: float, visitors: int = 16, at_most: float = 900.0) -> Iterator[Traffic]:
+        """Traffic through all edges beside the block, as by a name with all their addresses."""
+        urls = [f"https://{node['Status']['Addr']}:8443" for node in self.nodes()]
+        traffic = Traffic(urls, rate=rate, visitors=visitors, public_url=PUBLIC_URL)
+        broke: list[BaseException] = []
+
+        def go() -> None:
+            try:
+                asyncio.run(traffic.go(at_most))
+            except BaseException as error:
+                broke.append(error)
+                traffic.started.set()
+
+        thread = threading.Thread(target=go)
+        thread.start()
+        try:
+            traffic.started.wait()
+            if not broke:
+                yield traffic
+        finally:
+            traffic.stopping = True
+            thread.join()
+            print(traffic.report.table())
+        if broke:
+            raise broke[0]
+
+
+def build(push: str) -> None:
+    """Two good versions and two bad ones, where the nodes find them."""
+    for version in (GOOD, NEXT):
+        for target in _IMAGES:
+            _build(_name(target, version), "--target", target, "--build-arg", f"VERSION={version}", ".")
+    for version in (NEVER_READY, UNCHECKED):
+        for target in ("edge", "goss", "service"):
+            _run("docker", "tag", _name(target, NEXT), _name(target, version))
+    folder = ROOT / "tests" / "swarm"
+    for target, version in (("service", NEVER_READY), ("goss", UNCHECKED)):
+        file = folder / f"{'never_ready' if target == 'service' else 'unchecked'}.Dockerfile"
+        _build(
+            _name(target, version), "--build-arg", f"BASE={_name(target, NEXT)}", "-f", str(file), str(folder)
+        )
+    names = [_name(target, version) for version in (GOOD, NEXT) for target in _IMAGES]
+    names += [
+        _name(target, version)
+        for version in (NEVER_READY, UNCHECKED)
+        for target in ("edge", "goss", "service")
+    ]
+    _run(*shlex.split(push), *names)
+
+
+def _name(target: str, version: str) -> str:
+    return f"frontdesk{'' if target == 'service' else f'-{target}'}:{version}"
+
+
+def _build(name: str, *words: str) -> None:
+    _run("docker", "build", "--quiet", "--tag", name, *words)
+
+
+def _run(*words: str) -> None:
+    subprocess.run(words, cwd=ROOT, stdout=subprocess.DEVNULL, timeout=600, check=True)
+
+
+@pytest.fixture(scope="session")
+def swarm() -> Iterator[Swarm]:
+    """A swarm with the first version on it; the stack is removed afterwards, and its data with it."""
+    swarm = Swarm()
+    if os.environ.get("SWARM_PUSH"):
+        build(os.environ["SWARM_PUSH"])
+    if "plain" in swarm.environment["OVERRIDE"]:
+        made = swarm.docker("network", "ls", "--format", "{{.Name}}").split()
+        for name, words in (("plain_service", []), ("plain_data", ["--internal"])):
+            if name not in made:
+                swarm.docker("network", "create", "--driver", "overlay", *words, name)
+    nodes = swarm.nodes()
+    for node in nodes:
+        swarm.docker("node", "update", "--label-add", "frontdesk.edge=true", node["ID"])
+    # Away from the node that the tests talk to, and from where the last replica of each is likely to be.
+    swarm.docker("node", "update", "--label-add", "frontdesk.db=true", nodes[-1]["ID"])
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.swarm.new_secrets"], env=swarm.environment, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0
+    code, said = swarm.deploy(GOOD)
+    assert code == 0, said
+    yield swarm
+    if os.environ.get("SWARM_KEEP"):
+        return
+    swarm.docker("stack", "rm", STACK)
+
+
+def nothing_failed(report: Report) -> None:
+    assert report.requests > 0
+    assert not report.failures, report.table()
+    assert not report.lost, report.table()
+
+
+@pytest.fixture
+def at_rest(swarm: Swarm) -> Swarm:
+    """The swarm as the first version left it: each test ends there, or says that it couldn't."""
+    if swarm.images()["web"] != f"frontdesk:{GOOD}":
+        code, said = swarm.deploy(GOOD)
+        assert code == 0, said
+    return swarm
+
+
+@pytest.fixture
+def load() -> float:
+    """Requests a second, all visitors together."""
+    return float(os.environ.get("SWARM_LOAD", "40"))
