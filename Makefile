@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The linters' own: sslyze and the service need different versions of cryptography.
 DEPLOY := .venv-deploy
+# With REPORTS=folder, tests leave there what the pipeline publishes.
+JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$@.xml)
+COVERAGE = $(if $(REPORTS),--cov --cov-report=xml:$(REPORTS)/coverage.xml --cov-report=)
 STAMP := $(VENV)/.installed
 # The first Python that is new enough; `make PYTHON=/path/to/python3.13` chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -33,15 +36,26 @@ admin: $(STAMP) ## Make an administrator of that Frontdesk
 
 .PHONY: test
 test: $(STAMP) ## Every test that needs neither a browser nor Docker
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(JUNIT) $(COVERAGE) $(ARGS)
 
 .PHONY: test-browser
 test-browser: $(STAMP) node_modules/.installed ## Journeys through the pages in Chromium
-	$(BIN)/python -m pytest -m browser $(ARGS)
+	$(BIN)/python -m pytest -m browser $(JUNIT) $(ARGS)
+
+.PHONY: test-pipeline
+test-pipeline: $(STAMP) node_modules/.installed ## Run the Jenkinsfile stage by stage, without a Jenkins (needs Java, Maven)
+	$(BIN)/python -m pytest -m pipeline $(JUNIT) $(ARGS)
 
 node_modules/.installed: package-lock.json
 	npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
+
+.PHONY: test-agent
+test-agent: $(STAMP) ## Build the Jenkins agent's image and log into it (needs Docker; minutes)
+	$(BIN)/python -m pytest -m agent --timeout 1500 $(JUNIT) $(ARGS)
+
+.PHONY: setup
+setup: $(STAMP) $(DEPLOY)/.installed node_modules/.installed ## Install what the other targets need
 
 # --- Images ---
 VERSION ?= dev
@@ -65,6 +79,10 @@ image: ## Build the images frontdesk, -edge, -db and -goss: make image VERSION=1
 sbom: ## Write the image's bill of materials (CycloneDX) to dist/
 	@$(BUILD) --target sbom --output dist . && ls dist/*.cdx.json
 
+.PHONY: wheel
+wheel: ## Build the wheel into dist/
+	@$(BUILD) --target wheel --output dist . && ls dist/*.whl
+
 .PHONY: goss
 goss: ## Check the running stack and its images with Goss
 	@deploy/goss/compose.sh $(ARGS)
@@ -80,7 +98,7 @@ restore: ## Make the stack's database from a backup: make restore FILE=backups/â
 # Both tell what people noticed; docs/reliability.md is made of it. E2E_REPORTS=FOLDER keeps every figure.
 .PHONY: e2e-compose
 e2e-compose: $(STAMP) ## Kill and scale parts of the stack under load, in a Docker project of its own
-	$(BIN)/python -m pytest -m e2e --durations=5 $(ARGS)
+	$(BIN)/python -m pytest -m e2e --durations=5 $(JUNIT) $(ARGS)
 
 .PHONY: e2e-compose-long
 e2e-compose-long: $(STAMP) ## Full disks, slow and idle clients, lost volumes: 10 minutes
@@ -88,7 +106,7 @@ e2e-compose-long: $(STAMP) ## Full disks, slow and idle clients, lost volumes: 1
 
 .PHONY: test-docker
 test-docker: $(STAMP) $(DEPLOY)/.installed ## Tests of images, edge and checks in Docker
-	$(BIN)/python -m pytest -m docker $(ARGS)
+	$(BIN)/python -m pytest -m docker $(JUNIT) $(ARGS)
 
 $(DEPLOY)/.installed: requirements-deploy.txt | $(STAMP)
 	@test -x $(DEPLOY)/bin/python || $(BIN)/python -m venv $(DEPLOY)
@@ -97,9 +115,9 @@ $(DEPLOY)/.installed: requirements-deploy.txt | $(STAMP)
 
 .PHONY: lint-deploy
 lint-deploy: $(STAMP) $(DEPLOY)/.installed ## Lint Dockerfile, scripts, compose.yaml and the edge's configuration
-	$(DEPLOY)/bin/hadolint Dockerfile
+	$(DEPLOY)/bin/hadolint Dockerfile deploy/jenkins/*/Dockerfile
 	$(DEPLOY)/bin/shellcheck .ci/run $$(git ls-files '*.sh' '*.envsh')
-	$(DEPLOY)/bin/compose-lint check --quiet --skip-suppressed --fail-on low --strict-config compose.yaml
+	$(DEPLOY)/bin/compose-lint check --quiet --skip-suppressed --fail-on low --strict-config compose.yaml deploy/jenkins/compose.yaml
 	@$(BUILD) --target edge --tag frontdesk-edge:$(VERSION) . >/dev/null
 	@# The configuration names a certificate, and counts its connections by a usual Docker's limit of files.
 	@$(BIN)/frontdesk secrets build/lint >/dev/null
@@ -125,7 +143,65 @@ check-kubernetes: $(STAMP) $(KUBERNETES)/.installed ## Check the manifests for K
 export LOAD_IMAGES
 .PHONY: e2e-kubernetes
 e2e-kubernetes: $(STAMP) ## Manifests and controller in the cluster of KUBECONFIG: make image, then this
-	$(BIN)/python -m pytest -m kubernetes tests/kubernetes $(ARGS)
+	$(BIN)/python -m pytest -m kubernetes tests/kubernetes $(JUNIT) $(ARGS)
+
+.PHONY: scan-secrets
+scan-secrets: node_modules/.installed ## Look for secrets in what is, or would be, in a commit
+	@git ls-files -z --cached --others --exclude-standard | xargs -0 node_modules/.bin/secretlint --no-glob --maskSecrets
+	@echo "No secret in $$(git ls-files --cached --others --exclude-standard | wc -l) files."
+
+.PHONY: audit
+audit: $(DEPLOY)/.installed ## Ask PyPI for advisories on what the image has
+	@$(DEPLOY)/bin/python scripts/audit.py $(ARGS)
+
+.PHONY: lint-jenkins
+lint-jenkins: node_modules/.installed ## Lint the Jenkinsfile and its harness (needs Java)
+	@rm -rf build/lint-jenkins && mkdir -p build/lint-jenkins
+	@# In a folder of their own: the linter walks the whole tree below, environments and all.
+	@cp Jenkinsfile .groovylintrc.json tests/jenkins/*.groovy build/lint-jenkins/
+	@cd build/lint-jenkins && ../../node_modules/.bin/npm-groovy-lint --noserver --failon info Jenkinsfile '*.groovy' </dev/null
+
+# --- A Jenkins of one's own: docs/jenkins.md ---
+JENKINS := docker compose --file deploy/jenkins/compose.yaml
+
+.PHONY: jenkins-secrets
+jenkins-secrets: ## Make the keys and the password of a Jenkins of one's own where they aren't yet
+	@deploy/jenkins/secrets.sh
+
+.PHONY: jenkins-up
+jenkins-up: jenkins-secrets ## Start a Jenkins for a repository: make jenkins-up REPOSITORY=https://git.example.org/frontdesk.git
+	@$(JENKINS) up --build --detach --wait --wait-timeout 600
+	@$(JENKINS) ps --format 'table {{.Service}}\t{{.Status}}\t{{.Ports}}'
+	@echo "http://localhost:$${JENKINS_PORT:-8090}: user admin, password in deploy/jenkins/secrets/admin_password"
+
+.PHONY: jenkins-plugins
+jenkins-plugins: ## Bring the pins in deploy/jenkins/controller/plugins.txt up to what the update centre has
+	@deploy/jenkins/update-plugins.sh
+
+# --- From an image to where it runs: what is told by the environment is in deploy/delivery.py and docs/releasing.md ---
+.PHONY: push
+push: $(STAMP) ## Bring the images to a registry: make push VERSION=1.2.3 REGISTRY=registry.example.org
+	@$(BIN)/python -m deploy.delivery push
+
+.PHONY: deploy
+deploy: $(STAMP) ## Deploy and check: make deploy ENGINE=swarm VERSION=1.2.3 PUBLIC_URL=https://accounts.example.org
+	@$(BIN)/python -m deploy.delivery deploy
+
+.PHONY: deploy-kubernetes
+deploy-kubernetes: $(STAMP) ## Bring a version to the cluster: make deploy-kubernetes VERSION=1.2.3 OVERLAY=folder [REGISTRY=â€¦]
+	@$(BIN)/python -m deploy.kubernetes.deploy $(VERSION)
+
+.PHONY: verify
+verify: $(STAMP) ## Check from outside what was deployed: make verify VERSION=1.2.3 PUBLIC_URL=https://accounts.example.org
+	@$(BIN)/python -m deploy.delivery verify
+
+.PHONY: rollback
+rollback: $(STAMP) ## Deploy what ran before the last `make deploy`: make rollback ENGINE=swarm VERSION=1.2.3
+	@$(BIN)/python -m deploy.delivery rollback
+
+.PHONY: release
+release: $(STAMP) ## Build this version's wheel, images, bill of materials, checksums and provenance into dist/
+	@$(BIN)/python -m scripts.release
 
 .PHONY: check
 check: $(STAMP) ## Formatting, lint, types and layers
@@ -198,6 +274,10 @@ e2e-swarm-nodes: $(STAMP) ## The same and more, with nodes that are killed and c
 bench: $(STAMP) ## Measure, and print each figure beside its bare limit
 	$(BIN)/python -m bench $(ARGS)
 
+.PHONY: bench-smoke
+bench-smoke: $(STAMP) ## Measure for half a minute; fail if it got slower than this machine was before
+	@$(BIN)/python -m bench.smoke $(ARGS)
+
 .PHONY: bench-peers
 bench-peers: $(STAMP) ## Measure beside fastapi-users, PocketBase and Keycloak
 	$(BIN)/python -m bench.peers $(ARGS)
@@ -214,4 +294,4 @@ bench-tuning: $(STAMP) ## Measure what the settings of nginx and PostgreSQL are 
 
 .PHONY: clean
 clean: ## Remove what was made here, but not .frontdesk, which holds data
-	rm -rf $(VENV) $(DEPLOY) node_modules build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DEPLOY) node_modules build dist test-results .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,298 @@
+"""`python -m deploy.kubernetes.deploy VERSION`: bring this version to the cluster, and take it back if it doesn't hold.
+
+Told by the environment: OVERLAY (a folder with a kustomization.yaml), REGISTRY, DEPLOY_TIMEOUT (seconds), and what
+kubectl reads, such as KUBECONFIG. First the schema's Job, then the replicas and the edge, then Goss's checks as a Job.
+Exit codes: 0 it runs and was checked; 1 it didn't hold, and everything is as before; 2 nothing was begun; 3 it didn't
+hold and couldn't be taken back.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Object = dict[str, Any]
+_HERE = Path(__file__).parent
+_DEPLOYMENTS = ("frontdesk-web", "frontdesk-api", "frontdesk-edge")
+_IMAGES = ("frontdesk", "frontdesk-edge", "frontdesk-goss")
+_REVISION = "deployment.kubernetes.io/revision"
+
+
+class ClusterError(Exception):
+    """kubectl's complaint."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description="Bring a version of Frontdesk to a cluster; docs/kubernetes.md."
+    )
+    parser.add_argument("version", help="the images' tag")
+    version = parser.parse_args().version
+    overlay = Path(os.environ.get("OVERLAY") or _HERE / "overlays" / "local").resolve()
+    try:
+        seconds = float(os.environ.get("DEPLOY_TIMEOUT") or 900)
+        if not (overlay / "kustomization.yaml").is_file():
+            raise ClusterError(f"OVERLAY={overlay} has no kustomization.yaml")
+        objects = render(overlay, version, os.environ.get("REGISTRY", "").rstrip("/"))
+        deployment = Deployment(objects, version, seconds)
+    except ValueError:
+        print("Not begun: DEPLOY_TIMEOUT is a number of seconds.", file=sys.stderr)
+        return 2
+    except ClusterError as error:
+        print(f"Not begun: {error}", file=sys.stderr)
+        return 2
+    return deployment.go()
+
+
+def render(overlay: Path, version: str, registry: str) -> list[Object]:
+    """What `overlay` says, of images of `version`, with the Job that checks it."""
+    with tempfile.TemporaryDirectory(prefix="frontdesk-overlay-") as folder:
+        # A copy beside which the folders have other paths: kustomize takes the images' tags from its file alone.
+        copy = Path(folder).resolve() / "overlay"
+        shutil.copytree(overlay, copy)
+        file = copy / "kustomization.yaml"
+        told: Object = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for kind in ("resources", "components"):
+            told[kind] = [_moved(one, overlay, copy) for one in told.get(kind, [])]
+        verify = os.path.relpath(_HERE / "components" / "verify", copy)
+        if verify not in told["components"]:
+            told["components"].append(verify)
+        images = {one["name"]: one for one in told.get("images", [])}
+        for name in _IMAGES:
+            image = images.setdefault(name, {"name": name})
+            image.pop("digest", None)
+            image["newTag"] = version
+            if registry:
+                image["newName"] = f"{registry}/{name}"
+            elif name == "frontdesk-goss" and "newName" in images["frontdesk"]:
+                image.setdefault("newName", f"{images['frontdesk']['newName']}-goss")
+        told["images"] = list(images.values())
+        file.write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
+        return [one for one in yaml.safe_load_all(kubectl("kustomize", str(copy))) if one]
+
+
+class Deployment:
+    """One version on its way to one namespace."""
+
+    def __init__(self, objects: list[Object], version: str, seconds: float) -> None:
+        self.version = version
+        self._until = time.monotonic() + seconds
+        self._seconds = seconds
+        self._began = time.monotonic()
+        self._objects = [one for one in objects if not self._checks(one)]
+        self._verify = [one for one in objects if self._checks(one)]
+        names = {
+            one["metadata"]["name"]: one["metadata"]["namespace"]
+            for one in objects
+            if one["kind"] == "Deployment"
+        }
+        missing = set(_DEPLOYMENTS) - set(names)
+        if missing or len(self._verify) != 1:
+            raise ClusterError(f"the overlay lacks {', '.join(sorted(missing)) or 'the Job that checks'}")
+        self.namespace = names["frontdesk-api"]
+        self.before = {name: self._get("deployment", name) for name in _DEPLOYMENTS}
+
+    def go(self) -> int:
+        """Bring it, check it, take it back if need be; the exit code."""
+        try:
+            failed = self._bring()
+        except ClusterError as error:
+            failed = str(error)
+        except KeyboardInterrupt:
+            print(
+                "\nInterrupted. What was begun goes on in the cluster; run this again to end it.",
+                file=sys.stderr,
+            )
+            return 130
+        if not failed:
+            self._report(
+                f"Version {self.version} runs. Goss's checks hold, from inside the cluster through the edge."
+            )
+            return 0
+        print(f"\nVersion {self.version} didn't hold: {failed}\n", file=sys.stderr, flush=True)
+        if not self.before["frontdesk-api"]:
+            print("There is no version before it to go back to.", file=sys.stderr)
+            return 3
+        try:
+            stuck = self._take_back()
+        except ClusterError as error:
+            stuck = str(error)
+        if stuck:
+            print(f"It couldn't be taken back: {stuck}", file=sys.stderr)
+            return 3
+        self._report("Everything is as before this deployment.")
+        return 1
+
+    def _bring(self) -> str:
+        kubectl("apply", "--filename", "-", stdin=yaml.safe_dump_all(self._objects))
+        self._say(f"{self.namespace}: told to be version {self.version}")
+        # The schema last: it needs the passwords that another Job may have to make first.
+        jobs = [one for one in self._objects if one["kind"] == "Job"]
+        for job in sorted(jobs, key=lambda one: "migrate" in one["metadata"]["name"]):
+            failed = self._follow_job(job["metadata"]["name"])
+            if failed:
+                return failed
+        for name in _DEPLOYMENTS:
+            failed = self._wait(name, lambda name=name: self._rolled_out(name))
+            if failed:
+                return failed
+        [job] = self._verify
+        kubectl(
+            "delete",
+            "job",
+            job["metadata"]["name"],
+            "--namespace",
+            self.namespace,
+            "--ignore-not-found",
+            "--wait",
+        )
+        kubectl("apply", "--filename", "-", stdin=yaml.safe_dump(job))
+        return self._follow_job(job["metadata"]["name"])
+
+    def _take_back(self) -> str:
+        self._until = time.monotonic() + self._seconds
+        changed = []
+        for name, was in self.before.items():
+            now = self._get("deployment", name)
+            if not was or now["spec"]["template"] == was["spec"]["template"]:
+                continue
+            revision = was["metadata"]["annotations"][_REVISION]
+            kubectl(
+                "rollout",
+                "undo",
+                f"deployment/{name}",
+                f"--to-revision={revision}",
+                "--namespace",
+                self.namespace,
+            )
+            self._say(f"{name}: told to be as before")
+            changed.append(name)
+        for name in changed:
+            failed = self._wait(name, lambda name=name: self._rolled_out(name))
+            if failed:
+                return failed
+        return ""
+
+    def _follow_job(self, name: str) -> str:
+        def ended() -> tuple[bool, str, str]:
+            conditions = self._get("job", name).get("status", {}).get("conditions", [])
+            held = {one["type"]: one.get("message", "") for one in conditions if one["status"] == "True"}
+            if "Failed" in held:
+                logs = kubectl(
+                    "logs", f"job/{name}", "--namespace", self.namespace, "--tail", "20", check=False
+                )
+                return False, f"{held['Failed']}\n{logs}", "failed"
+            return "Complete" in held, "", "finished" if "Complete" in held else "runs"
+
+        return self._wait(name, ended)
+
+    def _rolled_out(self, name: str) -> tuple[bool, str, str]:
+        now = self._get("deployment", name)
+        status, wanted = now.get("status", {}), now["spec"]["replicas"]
+        new, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
+        text = f"{new} of {wanted} are new, {available} answer"
+        for one in status.get("conditions", []):
+            if one["type"] == "Progressing" and one["status"] == "False":
+                return False, one["message"], text
+        seen = status.get("observedGeneration", 0) >= now["metadata"]["generation"]
+        return seen and new == available == status.get("replicas", 0) == wanted, "", text
+
+    def _wait(self, name: str, ask: Callable[[], tuple[bool, str, str]]) -> str:
+        """Ask again until it is done, failed, or out of time; why it failed, or an empty text."""
+        said = ""
+        while True:
+            done, failed, text = ask()
+            if text != said:
+                said = text
+                self._say(f"{name}: {text}")
+            if done:
+                return ""
+            if failed:
+                return f"{name}: {failed}"
+            if time.monotonic() > self._until:
+                return (
+                    f"{name}: {text}; not done within {self._seconds:.0f} s (DEPLOY_TIMEOUT){self._waiting()}"
+                )
+            time.sleep(1)
+
+    def _waiting(self) -> str:
+        """Why containers don't run, a line each."""
+        lines = []
+        for pod in json.loads(kubectl("get", "pods", "--namespace", self.namespace, "--output", "json"))[
+            "items"
+        ]:
+            for one in pod["status"].get("containerStatuses", []):
+                waits = one.get("state", {}).get("waiting")
+                if waits:
+                    lines.append(
+                        f"\n  {pod['metadata']['name']}: {waits['reason']} {waits.get('message', '')[:200]}"
+                    )
+        return "".join(lines)
+
+    def _report(self, verified: str) -> None:
+        words = [
+            "--namespace",
+            self.namespace,
+            "--selector",
+            "app.kubernetes.io/name=frontdesk",
+            "--output",
+            "json",
+        ]
+        where: dict[tuple[str, str], list[str]] = {}
+        for pod in json.loads(kubectl("get", "pods", *words))["items"]:
+            if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]:
+                part = pod["metadata"]["labels"].get("app.kubernetes.io/component", "?")
+                where.setdefault((part, pod["spec"]["containers"][0]["image"]), []).append(
+                    pod["spec"]["nodeName"]
+                )
+        print()
+        for (part, image), nodes in sorted(where.items()):
+            print(f"{part:8} {image}  {len(nodes)} on {', '.join(sorted(nodes))}")
+        print(verified)
+
+    def _get(self, kind: str, name: str) -> Object:
+        found = kubectl(
+            "get", kind, name, "--namespace", self.namespace, "--ignore-not-found", "--output", "json"
+        )
+        return json.loads(found) if found.strip() else {}
+
+    def _say(self, text: str) -> None:
+        print(f"{time.monotonic() - self._began:5.0f} s  {text}", flush=True)
+
+    @staticmethod
+    def _checks(one: Object) -> bool:
+        component = one["metadata"].get("labels", {}).get("app.kubernetes.io/component")
+        return bool(one["kind"] == "Job" and component == "verify")
+
+
+def kubectl(*words: str, stdin: str = "", check: bool = True) -> str:
+    """What kubectl answers; ClusterError with what it complains of."""
+    try:
+        done = subprocess.run(
+            ["kubectl", *words], input=stdin, capture_output=True, text=True, check=False, timeout=120
+        )
+    except FileNotFoundError:
+        raise ClusterError("kubectl isn't installed here") from None
+    except subprocess.TimeoutExpired:
+        raise ClusterError(f"kubectl {' '.join(words[:2])} doesn't end") from None
+    if done.returncode and check:
+        raise ClusterError(f"kubectl {' '.join(words[:2])}: {done.stderr.strip()[-800:]}")
+    return done.stdout
+
+
+def _moved(path: str, old: Path, new: Path) -> str:
+    """The same folder or file, as seen from `new`; what is within `old` was copied, and an address stays."""
+    return os.path.relpath((old / path).resolve(), new) if path.startswith("..") else path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

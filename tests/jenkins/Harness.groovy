@@ -1,0 +1,32 @@
+/*
+ * java -cp groovy-all.jar groovy.ui.GroovyMain Harness.groovy JENKINSFILE SCENARIO RESULT
+ * Exit code 2, with one line on standard error: the Jenkinsfile is refused. Otherwise RESULT is written, whatever comes
+ * of the build.
+ */
+import groovy.json.JsonOutput
+import groovy.json.JsonSlurper
+import org.codehaus.groovy.control.CompilationFailedException
+
+/** Not called Jenkinsfile: the compiler names the script's own class after its file. */
+abstract class Pipeline extends Script {
+    Declared declared
+
+    void pipeline(Closure body) { declared = Declared.from(body) }
+}
+
+File jenkinsfile = new File(args[0])
+Map scenario = new JsonSlurper().parse(new File(args[1])) as Map
+try {
+    def configuration = new org.codehaus.groovy.control.CompilerConfiguration(scriptBaseClass: Pipeline.name)
+    Pipeline script = new GroovyShell(this.class.classLoader, new Binding(), configuration).parse(jenkinsfile) as Pipeline
+    script.run()
+    if (script.declared == null) { throw new Refused('no pipeline') }
+    Build build = new Build(scenario)
+    String result = build.run(script.declared)
+    new File(args[2]).text = JsonOutput.toJson([result: result, events: build.events, log: build.log as String,
+                                                leaked: build.leaked, parameters: script.declared.parameters.keySet()])
+} catch (Refused | CompilationFailedException | MissingPropertyException | MissingMethodException refused) {
+    System.err.println(refused.message)
+    System.exit(2)
+}
+System.exit(0)
