@@ -117,7 +117,9 @@ $(DEPLOY)/.installed: requirements-deploy.txt | $(STAMP)
 lint-deploy: $(STAMP) $(DEPLOY)/.installed ## Lint Dockerfile, scripts, compose.yaml and the edge's configuration
 	$(DEPLOY)/bin/hadolint Dockerfile deploy/jenkins/*/Dockerfile
 	$(DEPLOY)/bin/shellcheck .ci/run $$(git ls-files '*.sh' '*.envsh')
-	$(DEPLOY)/bin/compose-lint check --quiet --skip-suppressed --fail-on low --strict-config compose.yaml deploy/jenkins/compose.yaml
+	$(DEPLOY)/bin/compose-lint check --quiet --skip-suppressed --fail-on low --strict-config compose.yaml
+	$(DEPLOY)/bin/compose-lint check --quiet --skip-suppressed --fail-on low --strict-config \
+		--config deploy/jenkins/compose-lint.yml deploy/jenkins/compose.yaml
 	@$(BUILD) --target edge --tag frontdesk-edge:$(VERSION) . >/dev/null
 	@# The configuration names a certificate, and counts its connections by a usual Docker's limit of files.
 	@$(BIN)/frontdesk secrets build/lint >/dev/null

@@ -257,7 +257,7 @@ class Steps {
             throw new Refused("${frame.stage}: Groovy puts a credential into the text of a script; let the shell read it")
         }
         long began = System.currentTimeMillis()
-        double limit = (frame.deadline - began) / 1000 / (frame.build.scenario.minute as double)
+        BigDecimal limit = (frame.deadline - began) / 1000 / (frame.build.scenario.minute as BigDecimal)
         int status = Shell.run(frame, text)
         frame.build.event('sh', [stage: frame.stage, script: text, status: status, limit: limit,
                                  seconds: (System.currentTimeMillis() - began) / 1000])
