@@ -159,7 +159,7 @@ def _run(*words: str) -> None:
 
 @pytest.fixture(scope="session")
 def swarm() -> Iterator[Swarm]:
-    """A swarm with the first version on it; the stack is removed afterwards, and its data with it."""
+    """A swarm with the first version on it; unless SWARM_KEEP is set, its services are removed afterwards."""
     swarm = Swarm()
     if os.environ.get("SWARM_PUSH"):
         build(os.environ["SWARM_PUSH"])
