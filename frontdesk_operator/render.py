@@ -129,7 +129,9 @@ def rotation(frontdesk: Mapping[str, Any], what: str, mark: str, role: str) -> M
     """The Job that does `what` (change or revoke) in the database for `role`; `mark` is the rotation's."""
     name = frontdesk["metadata"]["name"]
     made = manifests.hashed(manifests.renamed(manifests.load("rotation"), name))
-    (job,) = (m for m in made if m["kind"] == "Job")
+    (job,) = (
+        m for m in made if m["kind"] == "Job" and m["metadata"]["labels"][labels.COMPONENT] == "passwords"
+    )
     job["metadata"]["name"] = f"{name}-{what}-{mark}"
     job["spec"]["template"]["spec"]["containers"][0]["args"] = [what, role]
     return _owned([job], frontdesk)[0]

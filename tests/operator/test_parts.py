@@ -153,6 +153,20 @@ def test_job_has_the_resource_s_own_names_and_an_attempt_of_its_own() -> None:
     assert {"name": "URL", "value": "http://one-edge.$(NAMESPACE).svc"} in container["env"]
 
 
+def test_job_that_changes_passwords_has_the_old_and_the_next_and_its_script() -> None:
+    job = render.rotation(frontdesk(), "change", "abc", "frontdesk_abc")
+    assert job["metadata"]["name"] == "one-change-abc"
+    pod = job["spec"]["template"]["spec"]
+    assert pod["containers"][0]["args"] == ["change", "frontdesk_abc"]
+    assert {"name": "PGHOST", "value": "one-db"} in pod["containers"][0]["env"]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert volumes["current"]["secret"]["secretName"] == "one-database"
+    assert volumes["next"]["secret"]["secretName"] == "one-database-next"
+    made = render.render(frontdesk(), render.Images.all("frontdesk:1"), stamps={})
+    script = volumes["files"]["configMap"]["name"]
+    assert ("ConfigMap", script) in {(m["kind"], m["metadata"]["name"]) for m in made}
+
+
 def test_passwords_are_random_and_their_urls_hold_them() -> None:
     made, other = (passwords.manifest("x", "one")["stringData"] for _ in range(2))
     assert made["database_url"] == f"postgresql://frontdesk:{made['service_password']}@one-db:5432/frontdesk"
