@@ -112,10 +112,11 @@ async def test_required_answers_for_a_taken_address_as_for_a_free_one(
         seen.append([_shape(answer, email, username) for answer in answers])
     assert seen[0] == seen[1]
     assert [status for status, _, _ in seen[0]] == [201, 409, 409, 403, 401, 401, 202, 404, 200]
-    letters = {letter.to[0]: letter for letter in reversed(await post.send())}
-    assert letters[ALICE.email].subject == "You have an account already"
-    assert letters[ALICE.email].url == BASE + "/forgot"
-    assert letters["free@example.org"].subject == "Confirm your e-mail address"
+    # Several are sent at once, in any order. She also gets the link that was asked for to choose a new password.
+    letters = {(letter.to[0], letter.subject): letter for letter in await post.send()}
+    assert letters[ALICE.email, "You have an account already"].url == BASE + "/forgot"
+    assert ("free@example.org", "Confirm your e-mail address") in letters
+    assert ("free@example.org", "You have an account already") not in letters
 
 
 def _shape(answer: httpx.Response, email: str, username: str) -> tuple[int, list[str], Any]:
