@@ -6,7 +6,7 @@ rootfs=$1
 
 pip --python /opt/frontdesk/bin/python install --no-deps --no-compile --no-index --root "$rootfs" /dist/*.whl
 # Who needs the dependencies to make the edge's files and the bill of materials needs the application among them.
-pip --python /opt/frontdesk/bin/python install --no-deps --no-compile --no-index /dist/*.whl
+cp -a "$rootfs/opt/." /opt/
 mkdir -p "$rootfs/usr/local/share/sbom"
 /tools/bin/python /build/sbom.py /opt/frontdesk/bin/python "$rootfs/usr/local/share/sbom/frontdesk.cdx.json"
 # pip notes when and from where it installed.
