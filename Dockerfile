@@ -74,7 +74,9 @@ COPY deploy/postgres/start.sh /database/usr/local/bin/frontdesk-postgres
 COPY deploy/postgres/backup.sh /database/usr/local/bin/frontdesk-backup
 COPY deploy/postgres/restore.sh /database/usr/local/bin/frontdesk-restore
 COPY deploy/postgres/10-roles.sh /database/docker-entrypoint-initdb.d/10-roles.sh
-RUN chmod -R 755 /database && find /database -exec touch --date=@1577836800 {} +
+RUN mkdir -p /database/usr/local/lib/frontdesk \
+    && ln -s /usr/local/bin/frontdesk-postgres /database/usr/local/lib/frontdesk/postgres \
+    && chmod -R 755 /database && find /database -exec touch --no-dereference --date=@1577836800 {} +
 
 FROM ${NGINX_IMAGE} AS edge
 ARG VERSION=dev

@@ -95,10 +95,19 @@ if [ "${1:-}" = --print ]; then
     exit
 fi
 
+# The image's entry point reads the superuser's password into its environment, to make the database, and then becomes
+# the server: which is this file by the name of postgres, so that the password isn't among what a server inherits.
+if [ "${0##*/}" = postgres ]; then
+    unset POSTGRES_PASSWORD PGPASSWORD
+    PATH=${PATH#*:}
+    exec postgres "$@"
+fi
+
 number "${POSTGRES_MAX_CONNECTIONS:=100}" POSTGRES_MAX_CONNECTIONS 20 10000
 settings "$(memory_mib)" "$(processors)" "$POSTGRES_MAX_CONNECTIONS" >/tmp/settings
 set -- postgres "$@"
 while IFS= read -r setting; do
     set -- "$@" -c "$setting"
 done </tmp/settings
+export PATH=/usr/local/lib/frontdesk:$PATH
 exec docker-entrypoint.sh "$@"
