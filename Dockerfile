@@ -52,12 +52,17 @@ RUN /tools/bin/python -m hatchling build -t wheel -d /dist
 FROM scratch AS wheel
 COPY --from=build-wheel /dist /
 
-# --- The application: the layer that changes with the source ---
-FROM dependencies AS application
+FROM dependencies AS bill
 COPY --from=tools /tools /tools
 COPY --from=base /rootfs/var/lib/dpkg /rootfs-dpkg
+COPY deploy/image/sbom.py /build/
+RUN /tools/bin/python /build/sbom.py dependencies /opt/frontdesk/bin/python /build/dependencies.cdx.json
+
+# --- The application: the layer that changes with the source ---
+FROM dependencies AS application
+COPY --from=bill /build /build
 COPY --from=build-wheel /dist /dist
-COPY deploy/image/application.sh deploy/image/sbom.py /build/
+COPY deploy/image/application.sh /build/
 RUN sh /build/application.sh /rootfs
 
 FROM scratch AS sbom
