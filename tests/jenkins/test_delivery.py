@@ -18,6 +18,7 @@ case "$1 $2" in
 "service ls")
     test -s "$STATE/version" || exit 0
     echo "frontdesk_api registry.example.org/frontdesk:$(cat "$STATE/version")@sha256:0" ;;
+"run --rm") cat "$STATE/report"; exit "$(cat "$STATE/status")" ;;
 "login --username") cat >"$STATE/password" ;;
 esac
 """
@@ -121,6 +122,37 @@ def test_access_is_this_deployments_alone(target: Target) -> None:
     assert (target.folder / "password").read_text(encoding="ascii") == "heron-7431"
     # Neither in arguments nor in the environment of what is started.
     assert "heron-7431" not in target.asked + done.stdout + done.stderr
+
+
+_REPORT = """<?xml version="1.0" encoding="UTF-8"?>
+<testsuite name="goss" errors="0" tests="2" failures="{count}" skipped="0">
+<testcase name="Command journey exit-status"></testcase>
+<testcase name="Command journey stdout">{failure}</testcase>
+</testsuite>
+"""
+_WHOLE = _REPORT.format(count=0, failure="")
+_BROKEN = _REPORT.format(count=1, failure="<failure>logged in: missing</failure>")
+_OVER = "Error: timeout of 1m0s reached before tests entered a passing state\n"
+
+
+@pytest.mark.parametrize(
+    ("printed", "status", "code", "said"),
+    [
+        (_WHOLE, 0, 0, "2 of 2 checks"),
+        (_BROKEN + _WHOLE, 0, 0, "2 of 2 checks"),
+        (_BROKEN + _BROKEN + _OVER, 3, 1, "1 of 2 checks"),
+        (_WHOLE, 3, 1, "2 of 2 checks"),
+    ],
+)
+def test_last_report_of_goss_decides(target: Target, printed: str, status: int, code: int, said: str) -> None:
+    (target.folder / "report").write_text(printed, encoding="utf-8")
+    (target.folder / "status").write_text(str(status), encoding="ascii")
+    reports = target.folder / "reports"
+    done = target.run("verify", PUBLIC_URL="https://accounts.example.org", REPORTS=str(reports))
+    assert (done.returncode, done.stderr) == (code, "")
+    assert said in done.stdout
+    assert ("failed: Command journey stdout: logged in: missing" in done.stdout) == ("1 of" in said)
+    assert (reports / "verify.xml").read_text(encoding="utf-8") in printed
 
 
 def test_push_brings_every_image(target: Target) -> None:
