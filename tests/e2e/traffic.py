@@ -346,8 +346,15 @@ class Traffic:
 
 @contextlib.contextmanager
 def running(url: str, *, rate: float = 80.0, visitors: int = 16, at_most: float = 600.0) -> Iterator[Traffic]:
-    """Traffic beside the block, which begins when everybody is in; afterwards its report is complete."""
+    """Traffic at one address beside the block."""
     traffic = Traffic([url], rate=rate, visitors=visitors)
+    with beside(traffic, at_most=at_most):
+        yield traffic
+
+
+@contextlib.contextmanager
+def beside(traffic: Traffic, *, at_most: float) -> Iterator[None]:
+    """`traffic` beside the block, which begins when everybody is in; afterwards its report is complete."""
     broke: list[BaseException] = []
 
     def go() -> None:
@@ -362,7 +369,7 @@ def running(url: str, *, rate: float = 80.0, visitors: int = 16, at_most: float 
     try:
         traffic.started.wait()
         if not broke:
-            yield traffic
+            yield
     finally:
         traffic.stopping = True
         thread.join()

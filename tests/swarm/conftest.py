@@ -6,14 +6,12 @@ SWARM_PUSH is the command that brings images where the nodes find them, SWARM_OV
 stack's, and SWARM_NODE is a command that takes `kill`, `start`, `cut` or `heal` and the number of a node.
 """
 
-import asyncio
 import contextlib
 import json
 import os
 import shlex
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +20,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.report import Report
-from tests.e2e.traffic import Traffic
+from tests.e2e.traffic import Traffic, beside
 
 ROOT = Path(__file__).parent.parent.parent
 STACK = "frontdesk"
@@ -99,27 +97,11 @@ class Swarm:
         """Traffic through all edges beside the block, as by a name with all their addresses."""
         urls = [f"https://{node['Status']['Addr']}:8443" for node in self.nodes()]
         traffic = Traffic(urls, rate=rate, visitors=visitors, public_url=PUBLIC_URL)
-        broke: list[BaseException] = []
-
-        def go() -> None:
-            try:
-                asyncio.run(traffic.go(at_most))
-            except BaseException as error:
-                broke.append(error)
-                traffic.started.set()
-
-        thread = threading.Thread(target=go)
-        thread.start()
         try:
-            traffic.started.wait()
-            if not broke:
+            with beside(traffic, at_most=at_most):
                 yield traffic
         finally:
-            traffic.stopping = True
-            thread.join()
             print(traffic.report.table())
-        if broke:
-            raise broke[0]
 
 
 def build(push: str) -> None:
