@@ -1,5 +1,6 @@
 """The command line: up · serve · migrate · admin · import · export · secrets · doctor · settings."""
 
+import asyncio
 import contextlib
 import os
 import shlex
@@ -8,10 +9,10 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import click
 import msgspec
@@ -45,6 +46,8 @@ class Commands(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
 
+
+_T = TypeVar("_T")
 
 _DATA = Path(".frontdesk")
 
@@ -289,7 +292,7 @@ def _serve(
     from frontdesk import app
     from frontdesk.store import connection
 
-    uvloop.run(connection.check(settings.database_url, wait=settings.database_wait))
+    _run(connection.check(settings.database_url, wait=settings.database_wait))
     logs.configure(settings.log_level)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{sock.getsockname()[1]}"
@@ -334,12 +337,33 @@ def _end_by_sigterm() -> None:
     signal.signal(signal.SIGTERM, end)
 
 
+def _run(work: Coroutine[None, None, _T]) -> _T:
+    """The result of `work`, which SIGTERM cancels before it ends the command.
+
+    Left to the handler above, SystemExit would come up in whichever callback the loop is in, logged as its fault.
+    """
+
+    async def until_told() -> _T:
+        task = asyncio.current_task()
+        assert task
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return uvloop.run(until_told())
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
+    finally:
+        # The loop leaves the signal with its default.
+        _end_by_sigterm()
+
+
 def _migrate(settings: Settings) -> tuple[str | None, str]:
     from frontdesk.store import connection, schema
 
-    uvloop.run(connection.check(settings.database_url, wait=settings.database_wait))
+    _run(connection.check(settings.database_url, wait=settings.database_wait))
     # Nearly always there's nothing to do, and finding that out needs no Alembic.
-    if uvloop.run(schema.revision(settings.database_url)) == schema.REVISION:
+    if _run(schema.revision(settings.database_url)) == schema.REVISION:
         return schema.REVISION, schema.REVISION
     return schema.migrate(settings.database_url)
 

@@ -243,10 +243,14 @@ def test_sigterm_ends_a_server_that_waits_for_its_database(tmp_path: Path) -> No
         url = f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/d"
         environ = clean_environ(FRONTDESK_DATABASE_URL=url, FRONTDESK_PORT="0", FRONTDESK_DATABASE_WAIT="60")
         process = subprocess.Popen([FRONTDESK, "serve"], env=environ, stderr=subprocess.PIPE, text=True)
-        # It has connected, and gets no answer.
-        silent.accept()[0].close()
-        began = time.monotonic()
-        process.terminate()
+        # It has connected, gets no answer, and finds the signal at the moment when the server hangs up.
+        with silent.accept()[0] as connection:
+            process.send_signal(signal.SIGSTOP)
+            connection.shutdown(socket.SHUT_WR)
+            began = time.monotonic()
+            process.terminate()
+            process.send_signal(signal.SIGCONT)
+            process.wait(10)
         _, said = process.communicate(timeout=10)
         assert time.monotonic() - began < 4
         assert process.returncode == 128 + signal.SIGTERM
