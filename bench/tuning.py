@@ -103,6 +103,7 @@ def main() -> None:
     text = "\n".join(
         [
             f"{len(stack.CORES)} cores for everything; medians of {chosen.runs} runs, with and without in turn.",
+            "Why each is kept: [decision 11](decisions/0011-edge.md), deploy/postgres/start.sh.",
             "",
             "| the edge | with | without | with ÷ without |",
             "| --- | ---: | ---: | ---: |",
@@ -206,13 +207,13 @@ def _edge_rows(
                         raise RuntimeError(f"{setting.name}: {result.failures} failed, {set(result.answers)}")
                     values.append(result.rate())
                     late.append(result.percentile(99) * 1000)
+                rows += [row, latency]
                 if setting.load == "50 people":
                     size = Row("the same: size of an answer", "bytes", [], [])
                     for values, host in ((size.with_it, ours), (size.without, theirs)):
                         values.append(_size(f"http://{host}:8080{_JSON}", tokens[0]))
                     rows.append(size)
             tick()
-            rows += [row, latency]
     return rows
 
 
