@@ -31,7 +31,8 @@ import asyncpg
 from bench import directory, load, queries
 from bench.people import people
 from frontdesk import local
-from frontdesk.accounts.search import index_person, search
+from frontdesk.accounts.indexing import index_person
+from frontdesk.accounts.search import search
 
 _LIMIT = 20
 # Milliseconds after which somebody who waits for LIKE has left.

@@ -1,6 +1,6 @@
 """An account's e-mail address: confirming it, having another one, and taking that back."""
 
-from frontdesk.accounts import attempts, events, identity, links, mails, reservations, search, sessions
+from frontdesk.accounts import attempts, events, identity, indexing, links, mails, reservations, sessions
 from frontdesk.accounts.checking import NO_PASSWORD
 from frontdesk.accounts.service import Service
 from frontdesk.errors import FieldRefused, InvalidFields, LinkExpired, NotFound, Unauthenticated
@@ -97,7 +97,7 @@ async def _settle(db: Queries, account: Account, email: str) -> None:
     await store.replace_email(db, account.id, email=email, email_key=identity.email_key(email))
     await links_store.delete_of_account(db, account.id, "confirm")
     if await reservations_store.delete_unconfirmed(db, account.id) and account.discoverable:
-        await search.index_person(db, account.id, account.username, account.name)
+        await indexing.index_person(db, account.id, account.username, account.name)
 
 
 async def _move(db: Queries, account: Account, email: str) -> None:

@@ -1,8 +1,9 @@
-"""What the search index needs of many people, worked out in one process and stored by another.
+"""What lets people be found: of one person, or of many at once.
 
-The same as search.index_people stores, in two steps: the first takes most of the time and no database.
+Of many it's worked out in one process and stored by another: the first step takes most of the time and no database.
 """
 
+from collections import Counter
 from collections.abc import Container, Sequence
 from functools import lru_cache
 from typing import TypeVar
@@ -40,10 +41,14 @@ class Entries(Struct, frozen=True, array_like=True):
 def entry_of(account_id: UUID, username: str, name: str) -> Entry:
     """The entry of a person, from what others see of them."""
     words = _vocabulary(name)
-    sampled = None
+    return Entry(names.keys_of(username, name), words, _sampled(account_id, words))
+
+
+def _sampled(account_id: UUID, words: Sequence[str]) -> str | None:
+    # One word of a sampled person, so that a registration never holds two of these rows.
     if words and account_id.int % store.SAMPLE == 0:
-        sampled = words[account_id.int // store.SAMPLE % len(words)]
-    return Entry(names.keys_of(username, name), words, sampled)
+        return words[account_id.int // store.SAMPLE % len(words)]
+    return None
 
 
 @lru_cache(maxsize=16_384)
@@ -67,6 +72,26 @@ def gather(entries: Sequence[Entry | None]) -> Entries:
     )
 
 
+async def index_person(db: Queries, account_id: UUID, username: str, name: str) -> None:
+    """Let a person be found by `username` and `name`, and no longer by earlier ones.
+
+    Call it in the transaction that writes the account, after that write: the account's row is the lock.
+    """
+    words = sorted(names.vocabulary_of(name))
+    gone = await store.replace_keys(db, account_id, names.keys_of(username, name))
+    sampled = _sampled(account_id, words)
+    await _add_words(db, words, [sampled] if sampled else [])
+    if gone:
+        await _release_words(db, gone, kept=frozenset(words))
+
+
+async def unindex_person(db: Queries, account_id: UUID) -> None:
+    """Let nobody find a person any more. For the transaction that hides, disables or deletes the account."""
+    gone = await store.replace_keys(db, account_id, ())
+    if gone:
+        await _release_words(db, gone, kept=frozenset())
+
+
 async def add_entries(
     db: Queries, entries: Entries, ids: Sequence[UUID], only: Container[int] | None = None
 ) -> None:
@@ -78,17 +103,31 @@ async def add_entries(
     owners = [ids[n] for n in _of(entries.key_owners, entries.key_owners, only)]
     await store.insert_keys(db, owners, keys)
     words = list(dict.fromkeys(_of(entries.words, entries.word_owners, only)))
+    await _add_words(db, words, _of(entries.sampled, entries.sampled_owners, only))
+
+
+async def _add_words(db: Queries, words: Sequence[str], sampled: Sequence[str]) -> None:
     new = await store.add_words(db, words)
     rests = [
         (rest, word) for word in new if len(word) >= ONE for rest in sorted(remainders(word, allowed(word)))
     ]
     if rests:
         await store.add_remainders(db, [rest for rest, _ in rests], [word for _, word in rests])
-    samples: dict[str, int] = {}
-    for word in _of(entries.sampled, entries.sampled_owners, only):
-        samples[word] = samples.get(word, 0) + 1
-    if samples:
-        await store.count_words(db, sorted(samples), [samples[word] for word in sorted(samples)])
+    if sampled:
+        counts = Counter(sampled)
+        # In one order everywhere: two who count at once would lock each other out.
+        await store.count_words(db, sorted(counts), [counts[word] for word in sorted(counts)])
+
+
+async def _release_words(db: Queries, gone: Sequence[str], *, kept: frozenset[str]) -> None:
+    """Forget words that nobody has any more: such a word was the name of one person."""
+    words = {word for key in gone if key[0] in "bc" for word in key[1:].split(" ")}
+    words = {word for word in words - kept if len(word) > 1 and word.isascii() and word.isalpha()}
+    free = await store.claim_words(db, sorted(words)) if words else []
+    if free:
+        await store.drop_unused_words(
+            db, free, [rest for word in free for rest in remainders(word, allowed(word))]
+        )
 
 
 def _of(parts: list[Part], owners: list[int], only: Container[int] | None) -> list[Part]:

@@ -1,6 +1,6 @@
 """What an administrator may do to another's account."""
 
-from frontdesk.accounts import events, identity, search
+from frontdesk.accounts import events, identity, indexing
 from frontdesk.accounts.service import Service
 from frontdesk.errors import NotFound
 from frontdesk.model import Account
@@ -15,7 +15,7 @@ async def disable(service: Service, username: str) -> Account:
         if account is None:
             raise NotFound
         await sessions.delete_of_account(db, account.id)
-        await search.unindex_person(db, account.id)
+        await indexing.unindex_person(db, account.id)
         await events.record(db, account.id, "disabled", events.NOBODY)
         await announce_ended(db, account.id)
     service.memory.forget(account.id)
@@ -30,7 +30,7 @@ async def enable(service: Service, username: str) -> Account:
             raise NotFound
         await events.record(db, account.id, "enabled", events.NOBODY)
         if account.discoverable and not await reservations.is_unconfirmed(db, account.id):
-            await search.index_person(db, account.id, account.username, account.name)
+            await indexing.index_person(db, account.id, account.username, account.name)
     return account
 
 

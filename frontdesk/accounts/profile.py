@@ -2,7 +2,7 @@
 
 import contextlib
 
-from frontdesk.accounts import attempts, events, identity, mails, reservations, search, sessions
+from frontdesk.accounts import attempts, events, identity, indexing, mails, reservations, search, sessions
 from frontdesk.accounts.fields import Findings
 from frontdesk.accounts.links import invalidate_links
 from frontdesk.accounts.passwords import check_password
@@ -54,9 +54,9 @@ async def update(
         if updated.renamed:
             await reservations.check_username(db, account.id, account.username)
         if updated.moved and account.discoverable:
-            await search.index_person(db, account.id, account.username, account.name)
+            await indexing.index_person(db, account.id, account.username, account.name)
         elif updated.moved:
-            await search.unindex_person(db, account.id)
+            await indexing.unindex_person(db, account.id)
         if updated.renamed:
             await announce_ended(db, account.id)
     if updated.renamed:

@@ -3,7 +3,7 @@
 import time
 from uuid import uuid4
 
-from frontdesk.accounts import attempts, events, identity, mails, reservations, search
+from frontdesk.accounts import attempts, events, identity, indexing, mails, reservations
 from frontdesk.accounts.fields import Findings
 from frontdesk.accounts.passwords import check_password
 from frontdesk.accounts.service import Service
@@ -76,7 +76,7 @@ async def register(
             await reservations_store.insert_unconfirmed(db, account.id)
         else:
             await reservations.check_email(db, account.id, account.email)
-            await search.index_person(db, account.id, account.username, account.name)
+            await indexing.index_person(db, account.id, account.username, account.name)
         await events.record(db, account.id, "registered", client)
         if not administrator:
             await attempts_store.remember_places(db, account.id, attempts.places(client))

@@ -1,4 +1,4 @@
-"""Finding people, and what makes them findable.
+"""Finding people.
 
 A query is a list of ranges of the index, best first (plan.py). They are read in order until the page is
 full; only if they don't fill it are half-typed and mistyped words looked up (near.py), and read the same
@@ -12,7 +12,6 @@ from uuid import UUID
 from frontdesk.accounts import cursor as cursors
 from frontdesk.accounts import names, near
 from frontdesk.accounts.cursor import Cursor
-from frontdesk.accounts.mistakes import ONE, allowed, remainders
 from frontdesk.accounts.plan import SCATTERED, WORD_BEGINS, Plan, Range, plan_of
 from frontdesk.model import People, Person
 from frontdesk.store import people as store
@@ -48,35 +47,6 @@ async def search(db: Queries, text: str, *, limit: int, after: str | None = None
     if not page.ended:
         await page.read(db, await near.ranges_near(db, plan))
     return page.people()
-
-
-async def index_person(db: Queries, account_id: UUID, username: str, name: str) -> None:
-    """Let a person be found by `username` and `name`, and no longer by earlier ones.
-
-    Call it in the transaction that writes the account, after that write: the account's row is the lock.
-    """
-    gone = await store.replace_keys(db, account_id, names.keys_of(username, name))
-    await _add_words(db, [(account_id, name)])
-    if gone:
-        await _release_words(db, gone, kept=names.vocabulary_of(name))
-
-
-async def index_people(db: Queries, people: Sequence[tuple[UUID, str, str]]) -> None:
-    """Let many new people be found at once: account, username and name of each. One call a transaction."""
-    pairs = [
-        (account_id, key) for account_id, username, name in people for key in names.keys_of(username, name)
-    ]
-    # In the order of the index, neighbours share its pages.
-    pairs.sort(key=lambda pair: pair[1].encode())
-    await store.insert_keys(db, [account_id for account_id, _ in pairs], [key for _, key in pairs])
-    await _add_words(db, [(account_id, name) for account_id, _, name in people])
-
-
-async def unindex_person(db: Queries, account_id: UUID) -> None:
-    """Let nobody find a person any more. For the transaction that hides, disables or deletes the account."""
-    gone = await store.replace_keys(db, account_id, ())
-    if gone:
-        await _release_words(db, gone, kept=frozenset())
 
 
 class _Page:
@@ -182,34 +152,3 @@ class _Page:
                 return False
         tokens = names.tokens_of(username, name)
         return all(any(token.startswith(word) for token in tokens) for word in self._plan.words)
-
-
-async def _add_words(db: Queries, people: Sequence[tuple[UUID, str]]) -> None:
-    words: set[str] = set()
-    samples: dict[str, int] = {}
-    for account_id, name in people:
-        vocabulary = names.vocabulary_of(name)
-        words |= vocabulary
-        if vocabulary and account_id.int % store.SAMPLE == 0:
-            # One word of a sampled person, so that a registration never holds two of these rows.
-            word = sorted(vocabulary)[account_id.int // store.SAMPLE % len(vocabulary)]
-            samples[word] = samples.get(word, 0) + 1
-    new = await store.add_words(db, sorted(words))
-    pairs = [
-        (rest, word) for word in new if len(word) >= ONE for rest in sorted(remainders(word, allowed(word)))
-    ]
-    if pairs:
-        await store.add_remainders(db, [rest for rest, _ in pairs], [word for _, word in pairs])
-    if samples:
-        await store.count_words(db, sorted(samples), [samples[word] for word in sorted(samples)])
-
-
-async def _release_words(db: Queries, gone: Sequence[str], *, kept: frozenset[str]) -> None:
-    """Forget words that nobody has any more: such a word was the name of one person."""
-    words = {word for key in gone if key[0] in "bc" for word in key[1:].split(" ")}
-    words = {word for word in words - kept if len(word) > 1 and word.isascii() and word.isalpha()}
-    free = await store.claim_words(db, sorted(words)) if words else []
-    if free:
-        await store.drop_unused_words(
-            db, free, [rest for word in free for rest in remainders(word, allowed(word))]
-        )

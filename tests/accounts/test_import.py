@@ -16,8 +16,9 @@ import pytest
 
 from frontdesk.accounts.checking import NO_PASSWORD
 from frontdesk.accounts.importing import Pace
+from frontdesk.accounts.indexing import index_person
 from frontdesk.accounts.login import log_in
-from frontdesk.accounts.search import index_people, search
+from frontdesk.accounts.search import search
 from frontdesk.accounts.service import Service
 from frontdesk.errors import OperatorError, WrongCredentials
 from tests import cast
@@ -107,7 +108,7 @@ async def test_hidden_and_disabled_people_are_not_found(service: Service, db: as
 
 
 @pytest.mark.parametrize("there", [0, 1], ids=["into an empty directory", "with half of them there"])
-async def test_the_index_is_the_same_as_if_search_had_made_it(
+async def test_the_index_is_the_same_as_if_each_had_registered(
     service: Service, db: asyncpg.Connection, there: int
 ) -> None:
     rows = [{**row, "id": str(uuid4())} for row in crowd(300)]
@@ -118,8 +119,8 @@ async def test_the_index_is_the_same_as_if_search_had_made_it(
     imported = await index_of(db)
     await db.execute("TRUNCATE people_keys, people_words, people_remainders")
     async with service.db.transaction() as transaction:
-        people = [(row["id"], row["username"], row["name"]) for row in await everybody(db)]
-        await index_people(transaction, people)
+        for row in await everybody(db):
+            await index_person(transaction, row["id"], row["username"], row["name"])
     assert imported == await index_of(db)
 
 

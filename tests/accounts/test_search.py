@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from frontdesk.accounts import cursor as cursors
-from frontdesk.accounts import search as subject
 from frontdesk.accounts.cursor import Cursor
+from frontdesk.accounts.indexing import add_entries, entry_of, gather, index_person, unindex_person
 from frontdesk.accounts.plan import plan_of
-from frontdesk.accounts.search import index_person, search, unindex_person
+from frontdesk.accounts.search import search
 from frontdesk.errors import InvalidCursor
 
 PEOPLE = {
@@ -297,6 +297,10 @@ async def test_an_account_that_hides_without_telling_the_index_is_not_shown_eith
     assert await found(db, "greta") == []
 
 
+async def index_all(db: asyncpg.Connection, rows: list[asyncpg.Record]) -> None:
+    await add_entries(db, gather([entry_of(*row) for row in rows]), [row["id"] for row in rows])
+
+
 async def test_many_people_can_be_indexed_at_once(db: asyncpg.Connection) -> None:
     async with db.transaction():
         rows = await db.fetch(
@@ -306,7 +310,7 @@ async def test_many_people_can_be_indexed_at_once(db: asyncpg.Connection) -> Non
             RETURNING id, username, name
             """
         )
-        await subject.index_people(db, [tuple(row) for row in rows])
+        await index_all(db, rows)
     assert len(await walk(db, "jenifer", 40)) == 500
     assert await found(db, "smith 77") == ["Jennifer Smith 77"]
 
@@ -338,7 +342,7 @@ async def crowd(db: asyncpg.Connection) -> asyncpg.Connection:
             RETURNING id, username, name
             """
         )
-        await subject.index_people(db, [tuple(row) for row in rows])
+        await index_all(db, rows)
     await db.execute("ANALYZE")
     return db
 

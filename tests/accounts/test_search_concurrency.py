@@ -6,7 +6,8 @@ import random
 import asyncpg
 import pytest
 
-from frontdesk.accounts.search import index_person, search, unindex_person
+from frontdesk.accounts.indexing import index_person, unindex_person
+from frontdesk.accounts.search import search
 
 _ARRIVE = """
     INSERT INTO accounts (email, email_key, username, username_key, name, password_hash)
