@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any
+from weakref import WeakSet
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -69,6 +70,21 @@ class Mailbox:
         self.letters: list[Letter] = []
         self.tried = 0
         self.port = 0
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
+
+    async def hang_up(self) -> None:
+        """Close what clients left open, in the server's own loop, which ends without doing so."""
+        for transport in self._transports:
+            transport.abort()
+        # Closed by the loop's next turn.
+        await asyncio.sleep(0)
+
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        self._transports.add(server.transport)
+        return responses
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -142,4 +158,5 @@ def mailbox(**more: Any) -> Iterator[Mailbox]:
         yield found
     finally:
         found.mode = "take"
+        asyncio.run_coroutine_threadsafe(found.hang_up(), controller.loop).result(10)
         controller.stop()
