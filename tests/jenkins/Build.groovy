@@ -175,10 +175,9 @@ class Frame {
     }
 
     static Object call(Closure body, Object delegate) {
-        Closure copy = body.clone() as Closure
-        copy.delegate = delegate
-        copy.resolveStrategy = Closure.DELEGATE_ONLY
-        copy.call()
+        body.delegate = delegate
+        body.resolveStrategy = Closure.DELEGATE_ONLY
+        Whole.run(body)
     }
 
     static String worst(String a, String b) { Build.WORST.indexOf(a) >= Build.WORST.indexOf(b) ? a : b }

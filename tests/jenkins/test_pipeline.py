@@ -250,6 +250,8 @@ def test_harness_knows_that_a_timeout_is_no_failure(pipeline: Pipeline) -> None:
         ("PUBLIC_URL = ", "URL = ", "assign a value to the class 'java.net.URL'"),
         ("sh 'make setup'", "shell 'make setup'", "no step is called shell"),
         ("        timestamps()\n", "        timestamps(\n", "startup failed"),
+        # Groovy's, but not that of a pipeline, which is transformed to go on after a restart.
+        ("{ sh 'make setup' }", "{ synchronized (this) { sh 'make setup' } }", "synchronized is unsupported"),
     ],
 )
 def test_harness_refuses_what_jenkins_would(pipeline: Pipeline, old: str, new: str, said: str) -> None:
