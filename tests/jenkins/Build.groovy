@@ -24,6 +24,7 @@ class Build {
     final Map<String, Object> params
     final File workspace
     volatile boolean leaked
+    List<String> ending = ['FAILURE', 'ABORTED']
 
     Build(Map scenario) {
         this.scenario = scenario
@@ -52,6 +53,7 @@ class Build {
             params[name] = given
         }
         Map<String, String> env = (scenario.env as Map<String, String>) + params.collectEntries { k, v -> [(k): v as String] }
+        if (pipeline.options.containsKey('skipStagesAfterUnstable')) { ending << 'UNSTABLE' }
         Frame frame = new Frame(this, env, deadline(pipeline.options, Long.MAX_VALUE), pipeline.agent)
         String result = frame.attempt('pipeline', pipeline.environment, pipeline.post) { Frame inner ->
             inner.sequence(pipeline.stages)
@@ -121,7 +123,7 @@ class Frame {
     String sequence(List<Stage> stages) {
         String result = 'SUCCESS'
         stages.each { Stage one ->
-            if (result in ['FAILURE', 'ABORTED']) {
+            if (result in build.ending) {
                 build.event('stage', [stage: one.name, status: 'SKIPPED', why: 'earlier failure'])
             } else {
                 result = worst(result, stage(one))

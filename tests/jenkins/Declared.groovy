@@ -173,7 +173,8 @@ class Stages extends Block {
 
 class Declared extends Block {
     static final List<String> OPTIONS = ['timeout', 'timestamps', 'buildDiscarder', 'disableConcurrentBuilds',
-                                         'skipDefaultCheckout', 'preserveStashes', 'retry', 'quietPeriod']
+                                         'skipDefaultCheckout', 'skipStagesAfterUnstable', 'preserveStashes', 'retry',
+                                         'quietPeriod']
     Object agent
     Closure environment
     Map<String, List> options = [:]

@@ -109,7 +109,7 @@ def test_every_credential_that_the_jenkinsfile_asks_for_is_there() -> None:
 def test_every_variable_that_the_jenkinsfile_reads_is_given() -> None:
     [properties] = _controller()["jenkins"]["globalNodeProperties"]
     given = {one["key"] for one in properties["envVars"]["env"]}
-    assert set(re.findall(r"\benv\.(\w+)", _JENKINSFILE)) | {"REGISTRY"} == given
+    assert set(re.findall(r"\benv\.(\w+)", _JENKINSFILE)) | {"REGISTRY", "UNAUDITED"} == given
     settings = (_HERE / "controller" / "jenkins.yaml").read_text(encoding="utf-8")
     asked = set(re.findall(r"\$\{([A-Z_]+)(?::-[^}]*)?\}", settings.partition("\njenkins:")[2]))
     assert asked == set(_compose()["services"]["controller"]["environment"])
