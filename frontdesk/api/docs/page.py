@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from msgspec import Struct
 
-from frontdesk.languages import LANGUAGES
+from frontdesk.accounts.identity import LANGUAGES
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 
