@@ -124,9 +124,10 @@ def build(root: Path, version: str) -> None:
     bases = {
         name: _image_id(name) for name in _BASES.findall((root / "Dockerfile").read_text(encoding="utf-8"))
     }
+    commit = _git(root, "rev-parse", "HEAD")
     made = statement(
         version=version,
-        commit=_git(root, "rev-parse", "HEAD"),
+        commit=commit,
         inputs={name: _sha256(root / name) for name in _INPUTS},
         bases=bases,
         products=products,
@@ -138,9 +139,7 @@ def build(root: Path, version: str) -> None:
         json.dumps(made, indent=1) + "\n", encoding="utf-8"
     )
     (dist / "SHA256SUMS").write_text(checksums(dist), encoding="ascii")
-    print(
-        f"\nFrontdesk {version}, from {made['predicate']['buildDefinition']['externalParameters']['commit']}:"
-    )  # type: ignore[index]
+    print(f"\nFrontdesk {version}, from {commit}:")
     for name, digest in products.items():
         print(f"  {digest[:16]}  {name}")
     print(

@@ -18,6 +18,7 @@ class Stopped extends RuntimeException {
 class Build {
     static final List<String> WORST = ['SUCCESS', 'UNSTABLE', 'FAILURE', 'ABORTED']
     final Map scenario
+    final Script script
     final List<Map> events = [].asSynchronized()
     final StringBuffer log = new StringBuffer()
     final Set<String> secrets = [].toSet().asSynchronized()
@@ -26,8 +27,9 @@ class Build {
     volatile boolean leaked
     List<String> ending = ['FAILURE', 'ABORTED']
 
-    Build(Map scenario) {
+    Build(Map scenario, Script script) {
         this.scenario = scenario
+        this.script = script
         this.workspace = new File(scenario.workspace as String)
         this.params = [:]
     }
@@ -171,8 +173,14 @@ class Frame {
     }
 
     String steps(Closure body) {
+        Steps outer = Steps.CURRENT.get()
         Steps here = new Steps(this)
-        call(body, here)
+        Steps.CURRENT.set(here)
+        try {
+            call(body, here)
+        } finally {
+            Steps.CURRENT.set(outer)
+        }
         here.result
     }
 
@@ -240,6 +248,7 @@ class When {
 
 /** The steps that a pipeline may use. One that isn't here isn't in deploy/jenkins/plugins.txt either. */
 class Steps {
+    static final ThreadLocal<Steps> CURRENT = new ThreadLocal<>()
     private final Frame frame
     String result = 'SUCCESS'
 
@@ -247,7 +256,11 @@ class Steps {
 
     Object getProperty(String name) { metaClass.hasProperty(this, name) ? metaClass.getProperty(this, name) : frame.known(name) }
 
-    Object methodMissing(String name, Object given) { throw new Refused("${frame.stage}: no step is called ${name}") }
+    Object methodMissing(String name, Object given) {
+        Object own = frame.build.script
+        if (own.metaClass.respondsTo(own, name, given as Object[])) { return own.invokeMethod(name, given) }
+        throw new Refused("${frame.stage}: no step is called ${name}")
+    }
 
     Object sh(Map given) { sh(given.script, given.label as String) }
 

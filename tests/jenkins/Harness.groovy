@@ -15,6 +15,16 @@ abstract class Pipeline extends Script {
 
     @NonCPS
     void pipeline(Closure body) { declared = Declared.from(body) }
+
+    // A method of the Jenkinsfile's own calls the steps of whoever calls it.
+    @NonCPS
+    Object methodMissing(String name, Object given) { Steps.CURRENT.get().invokeMethod(name, given) }
+
+    @NonCPS
+    Object propertyMissing(String name) {
+        if (Steps.CURRENT.get() == null) { throw new MissingPropertyException(name, getClass()) }
+        Steps.CURRENT.get().getProperty(name)
+    }
 }
 
 File jenkinsfile = new File(args[0])
@@ -26,7 +36,7 @@ try {
     Pipeline script = new GroovyShell(this.class.classLoader, new Binding(), configuration).parse(jenkinsfile) as Pipeline
     Whole.run { script.run() }
     if (script.declared == null) { throw new Refused('no pipeline') }
-    Build build = new Build(scenario)
+    Build build = new Build(scenario, script)
     String result = build.run(script.declared)
     new File(args[2]).text = JsonOutput.toJson([result: result, events: build.events, log: build.log as String,
                                                 leaked: build.leaked, parameters: script.declared.parameters.keySet()])
