@@ -110,7 +110,7 @@ def verify(version: str) -> int:
     }
     with access("") as environment:
         done = subprocess.run(
-            ["docker", "run", "--rm", "--network", "host", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL",  # noqa: S108
+            ["docker", "run", "--rm", "--network", "host", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL",  # noqa: S108 - its own
              image, "/goss/stack.yaml", "--vars-inline", json.dumps(given), "validate", "--format", "junit",
              "--retry-timeout", "60s", "--sleep", "2s"],
             env=environment, capture_output=True, text=True, check=False,
@@ -118,8 +118,7 @@ def verify(version: str) -> int:
     # Goss writes a report for each try, of which the last counts, and behind it that its time is over.
     report = "<?xml" + done.stdout.rpartition("<?xml")[2].partition("</testsuite>")[0] + "</testsuite>"
     try:
-        # Goss's own, of an image that is ours.
-        checks = list(ElementTree.fromstring(report).iter("testcase"))  # noqa: S314
+        checks = list(ElementTree.fromstring(report).iter("testcase"))  # noqa: S314 - of an image that is ours
     except ElementTree.ParseError:
         raise NotBegun(f"Goss could not run: {(done.stderr or done.stdout).strip()[-500:]}") from None
     folder = Path(os.environ.get("REPORTS") or "test-results")

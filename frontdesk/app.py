@@ -97,9 +97,8 @@ def build(service: Service, role: str = "all", metrics: Metrics | None = None) -
             await visitor(request)
         return web_errors.show(request, error)
 
-    return Border(
-        app, show, metrics, service.settings.proxies, problems.refuse_early if role != "web" else None
-    )
+    early = dict.fromkeys(api.HASHING, problems.refuse_early) if role != "web" else {}
+    return Border(app, show, metrics, service.settings.proxies, early)
 
 
 async def serve(

@@ -8,10 +8,11 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -38,7 +39,7 @@ class Border:
     """The outermost ASGI application.
 
     app: the routes and the state that they share. show: makes an answer of any exception.
-    proxies: the networks whose forwarding headers are believed.
+    proxies: the networks whose forwarding headers are believed. early: by path, what may refuse a POST by its head.
     """
 
     def __init__(
@@ -47,13 +48,13 @@ class Border:
         show: Show,
         metrics: Metrics,
         proxies: tuple[Network, ...],
-        refuse: Refuse | None = None,
+        early: Mapping[str, Refuse] | None = None,
     ) -> None:
         self.app = app
         self._show = show
-        self._refuse = refuse
         self._metrics = metrics
         self._proxies = proxies
+        self.early = {path.encode(): refuse for path, refuse in (early or {}).items()}
         # A path without parameters is looked up, not matched against one route after the other.
         self._exact = {
             route.path: route
@@ -112,14 +113,13 @@ class Border:
     def refuse_early(self, scope: Scope) -> Response | None:
         """The answer to a request that is refused whatever its body says; None if it has to be looked at.
 
-        For the server to ask as soon as it has the head: in a storm of logins, saying no must cost next to nothing.
+        For the server to ask as soon as it has the head of a POST to a path in `early`: in a storm of logins, saying no
+        must cost next to nothing.
         """
-        if self._refuse is None:
-            return None
         began = time.perf_counter()
         scope["app"] = self.app
         state = self._identify(scope)
-        response = self._refuse(Request(scope))
+        response = self.early[scope["path"].encode()](Request(scope))
         if response is None:
             return None
         state["busy"] = not state["proxied"]
@@ -129,8 +129,20 @@ class Border:
         self._note(scope, response.status_code, len(response.body), time.perf_counter() - began)
         return response
 
+    def answer_unread(self, peer: tuple[str, int] | None, status: int, **problem: str) -> tuple[str, bytes]:
+        """The id and the body of the answer to what never became a request, which is noted like any other."""
+        scope: Scope = {"client": peer, "headers": [], "method": ""}
+        request_id: str = self._identify(scope)["request_id"]
+        said = {"type": "about:blank", **problem, "status": status, "request_id": request_id}
+        body = msgspec.json.encode(said)
+        self._note(scope, status, len(body), 0.0)
+        return request_id, body
+
     def _identify(self, scope: Scope) -> dict[str, Any]:
-        """Note in the request's state who sends it."""
+        """Note in the request's state who sends it, unless `refuse_early` has."""
+        state: dict[str, Any] = scope.get("state") or {}
+        if "request_id" in state:
+            return state
         proxied = bool(self._proxies) and self._is_proxy(scope["client"])
         given = _header(scope, b"x-request-id") if proxied else None
         request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
@@ -140,7 +152,7 @@ class Border:
             address=self._address(scope, proxied),
             user_agent=(_header(scope, b"user-agent") or "").encode("latin-1").decode("utf-8", "replace"),
         )
-        state = {"request_id": request_id, "client": client, "proxied": proxied}
+        state |= {"request_id": request_id, "client": client, "proxied": proxied}
         scope["state"] = state
         return state
 

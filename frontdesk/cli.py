@@ -1,31 +1,28 @@
 """The command line: up · serve · migrate · admin · import · export · secrets · doctor · settings."""
 
-import asyncio
-import contextlib
 import os
 import shlex
 import shutil
-import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import click
 import msgspec
 import uvloop
 
-from frontdesk import __version__, filling, logs, processes
+from frontdesk import __version__, filling, logs, processes, sigterm
 from frontdesk import settings as settings_module
+from frontdesk.admin import admin
+from frontdesk.database import DATA
+from frontdesk.database import migrate as migrate_database
 from frontdesk.errors import (
     FieldRefused,
     FrontdeskError,
     InvalidFields,
     InvalidSettings,
-    NotFound,
     OperatorError,
 )
 from frontdesk.settings import Settings
@@ -47,17 +44,6 @@ class Commands(click.Group):
             sys.exit(0)
 
 
-_T = TypeVar("_T")
-
-_DATA = Path(".frontdesk")
-
-_data = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False, readable=False),
-    help=f"Folder of `frontdesk up`; {_DATA} where FRONTDESK_DATABASE_URL isn't set.",
-)
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="frontdesk")
 def main() -> None:
@@ -68,7 +54,7 @@ def main() -> None:
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False, readable=False),
-    default=_DATA,
+    default=DATA,
     show_default=True,
     help="Folder that keeps the data.",
 )
@@ -76,7 +62,7 @@ def up(data: Path) -> None:
     """Start Frontdesk and a PostgreSQL of its own on this machine."""
     from frontdesk import local
 
-    _end_by_sigterm()
+    sigterm.end()
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith("FRONTDESK_DATABASE_URL")
     }
@@ -90,7 +76,7 @@ def up(data: Path) -> None:
     sock = _listen(settings)
     with local.postgres(data) as url:
         settings = msgspec.structs.replace(settings, database_url=url)
-        _migrate(settings)
+        migrate_database(settings)
         _serve(settings, "all", sock, _welcome(data, mails=not settings.smtp_url), keep_mails=True)
 
 
@@ -104,7 +90,7 @@ def up(data: Path) -> None:
 )
 def serve(role: str) -> None:
     """Answer requests. Settings come from FRONTDESK_* variables."""
-    _end_by_sigterm()
+    sigterm.end()
     settings = _settings_with_database()
     settings_module.check_mail(settings)
     sock = _listen(settings)
@@ -121,8 +107,8 @@ def migrate(refuse_newer: bool) -> None:
     """Bring the database's schema to this version. Safe to run twice, also at once."""
     from frontdesk.store import schema
 
-    _end_by_sigterm()
-    before, after = _migrate(_settings_with_database())
+    sigterm.end()
+    before, after = migrate_database(_settings_with_database())
     if refuse_newer and after > schema.REVISION:
         raise OperatorError(
             f"the schema is at {after}, and this version knows it up to {schema.REVISION}: "
@@ -188,74 +174,6 @@ def settings() -> None:
         _fail(f"{wrong}; these are the defaults")
 
 
-@main.group()
-def admin() -> None:
-    """Look after accounts."""
-
-
-@admin.command("create")
-@click.option("--email", prompt="E-mail")
-@click.option("--username", prompt="Username")
-@click.option("--name", prompt="Name")
-@click.option(
-    "--password-stdin", is_flag=True, help="Read the password from standard input, not from the keyboard."
-)
-@_data
-def admin_create(email: str, username: str, name: str, password_stdin: bool, data: Path | None) -> None:
-    """Make an administrator."""
-    from frontdesk.accounts.register import register
-    from frontdesk.model import Client
-
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-
-    async def create(service: Any) -> None:
-        account = await register(
-            service,
-            email=email,
-            username=username,
-            name=name,
-            password=password,
-            client=Client(address=None, user_agent=""),
-            administrator=True,
-        )
-        click.echo(f"{account.username} is an administrator now.")
-
-    _with_service(create, data)
-
-
-@admin.command("disable")
-@click.argument("username")
-@_data
-def admin_disable(username: str, data: Path | None) -> None:
-    """Shut an account out: its sessions end, search forgets it, its data stays."""
-    from frontdesk.accounts import moderation
-
-    async def disable(service: Any) -> None:
-        with _somebody(username):
-            account = await moderation.disable(service, username)
-        click.echo(f"{account.username} is disabled. `frontdesk admin enable {account.username}` undoes it.")
-
-    _with_service(disable, data)
-
-
-@admin.command("enable")
-@click.argument("username")
-@_data
-def admin_enable(username: str, data: Path | None) -> None:
-    """Let a disabled account in again."""
-    from frontdesk.accounts import moderation
-
-    async def enable(service: Any) -> None:
-        with _somebody(username):
-            account = await moderation.enable(service, username)
-        click.echo(f"{account.username} is enabled.")
-
-    _with_service(enable, data)
-
-
 @main.command()
 def doctor() -> None:
     """Is this machine ready for Frontdesk, Docker, Compose, Swarm, Kubernetes; and what to do if not."""
@@ -278,6 +196,7 @@ def _listen(settings: Settings) -> socket.socket:
     return listen(settings)
 
 
+main.add_command(admin)
 main.add_command(filling.import_command)
 main.add_command(filling.export_command)
 
@@ -292,7 +211,7 @@ def _serve(
     from frontdesk import app
     from frontdesk.store import connection
 
-    _run(connection.check(settings.database_url, wait=settings.database_wait))
+    sigterm.run(connection.check(settings.database_url, wait=settings.database_wait))
     logs.configure(settings.log_level)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{sock.getsockname()[1]}"
@@ -317,7 +236,7 @@ def _welcome(data: Path, *, mails: bool) -> str:
     command = [sys.argv[0], "admin", "create"]
     if Path(sys.argv[0]).name == sys.argv[0] or shutil.which("frontdesk") == sys.argv[0]:
         command[0] = "frontdesk"
-    if data != _DATA:
+    if data != DATA:
         command += ["--data", str(data)]
     return (
         f"\n  Frontdesk is at          {click.style('{url}', bold=True)}"
@@ -325,47 +244,6 @@ def _welcome(data: Path, *, mails: bool) -> str:
         + ("\n  Mails it would send:     {url}/mails" if mails else "")
         + "\n  Stop it:                 Ctrl-C\n"
     )
-
-
-def _end_by_sigterm() -> None:
-    """Let SIGTERM end a command that isn't serving yet, and what it started. Process 1 of a container, which has
-    no default, would ignore it."""
-
-    def end(number: int, _: FrameType | None) -> NoReturn:
-        sys.exit(128 + number)
-
-    signal.signal(signal.SIGTERM, end)
-
-
-def _run(work: Coroutine[None, None, _T]) -> _T:
-    """The result of `work`, which SIGTERM cancels before it ends the command.
-
-    Left to the handler above, SystemExit would come up in whichever callback the loop is in, logged as its fault.
-    """
-
-    async def until_told() -> _T:
-        task = asyncio.current_task()
-        assert task
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await work
-
-    try:
-        return uvloop.run(until_told())
-    except asyncio.CancelledError:
-        sys.exit(128 + signal.SIGTERM)
-    finally:
-        # The loop leaves the signal with its default.
-        _end_by_sigterm()
-
-
-def _migrate(settings: Settings) -> tuple[str | None, str]:
-    from frontdesk.store import connection, schema
-
-    _run(connection.check(settings.database_url, wait=settings.database_wait))
-    # Nearly always there's nothing to do, and finding that out needs no Alembic.
-    if _run(schema.revision(settings.database_url)) == schema.REVISION:
-        return schema.REVISION, schema.REVISION
-    return schema.migrate(settings.database_url)
 
 
 def _settings_with_database() -> Settings:
@@ -376,62 +254,6 @@ def _settings_with_database() -> Settings:
             "Set it (or FRONTDESK_DATABASE_URL_FILE), or use `frontdesk up`, which brings a PostgreSQL.",
         )
     return found
-
-
-def _with_service(work: Callable[[Any], Awaitable[None]], data: Path | None) -> None:
-    from frontdesk import app
-    from frontdesk.store import connection, schema
-
-    async def run(settings: Settings) -> None:
-        await connection.check(settings.database_url)
-        found = await schema.revision(settings.database_url)
-        if found is None or found < schema.REVISION:
-            raise OperatorError(
-                f"the database's schema is {found or 'not there yet'}, and this needs {schema.REVISION}",
-                "Run `frontdesk migrate` first.",
-            )
-        async with app.open_service(settings) as service:
-            await work(service)
-
-    with _database(data) as settings:
-        uvloop.run(run(settings))
-
-
-@contextlib.contextmanager
-def _database(data: Path | None) -> Iterator[Settings]:
-    """Settings with the database that is meant: that of the folder that was named, of the variable, or of .frontdesk;
-    a running `up`'s or a stopped one's."""
-    from frontdesk import local
-
-    found = settings_module.load(os.environ)
-    if found.database_url and data is None:
-        yield found
-        return
-    data = data or _DATA
-    if url := local.running(data):
-        yield msgspec.structs.replace(found, database_url=url)
-    elif local.exists(data):
-        with local.postgres(data) as url:
-            settings = msgspec.structs.replace(found, database_url=url)
-            _migrate(settings)
-            yield settings
-    else:
-        raise InvalidSettings(
-            f"FRONTDESK_DATABASE_URL isn't set, and there's no `frontdesk up` in {data}",
-            "Set the variable, or start `frontdesk up` first.",
-        )
-
-
-# filling.py is below this module, and can't import it.
-main.context_settings["obj"] = _database
-
-
-@contextlib.contextmanager
-def _somebody(username: str) -> Iterator[None]:
-    try:
-        yield
-    except NotFound as error:
-        raise OperatorError(f"nobody has the username {username!r}", "Check how it's spelt.") from error
 
 
 def _in_words(error: FrontdeskError) -> str:

@@ -1,23 +1,12 @@
 """The commands `frontdesk import` and `frontdesk export`."""
 
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from frontdesk.settings import Settings
-
-# How cli.py finds the database that --data and the variables mean.
-Database = Callable[[Path | None], AbstractContextManager[Settings]]
-
-_data = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of `frontdesk up`; .frontdesk where FRONTDESK_DATABASE_URL isn't set.",
-)
+from frontdesk.database import data_option, meant
 
 
 @click.command("import")
@@ -35,11 +24,8 @@ _data = click.option(
     help="full: as fast as the machine can. gentle: so that people who search and log in hardly notice. "
     "auto: full while nobody has an account yet, gentle otherwise.",
 )
-@_data
-@click.pass_obj
-def import_command(
-    database: Database, file: Path, rejects: Path | None, pace: str, data: Path | None
-) -> None:
+@data_option
+def import_command(file: Path, rejects: Path | None, pace: str, data: Path | None) -> None:
     """Bring in people from FILE: CSV or NDJSON, also gzipped; - is standard input.
 
     Safe to interrupt and to run again: nobody comes in twice. Exits with 0 if everybody is in, 3 if rows were
@@ -48,7 +34,7 @@ def import_command(
     # Imported here and below: what they need takes a while to load, and other commands don't need it.
     from frontdesk import transfer
 
-    with database(data) as settings:
+    with meant(data) as settings:
         sys.exit(transfer.import_file(settings, file, rejects=rejects, pace=pace))
 
 
@@ -61,11 +47,10 @@ def import_command(
     help="[default: csv if FILE ends in .csv or .csv.gz, else ndjson]",
 )
 @click.option("--gzip", "zipped", is_flag=True, help="Compress; so does a FILE that ends in .gz.")
-@_data
-@click.pass_obj
-def export_command(database: Database, file: Path, form: Any, zipped: bool, data: Path | None) -> None:
+@data_option
+def export_command(file: Path, form: Any, zipped: bool, data: Path | None) -> None:
     """Write everybody to FILE, or to standard output, as `frontdesk import` reads it: with password hashes."""
     from frontdesk import transfer
 
-    with database(data) as settings:
+    with meant(data) as settings:
         sys.exit(transfer.export_file(settings, file, form=form, zipped=zipped))

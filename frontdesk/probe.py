@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 # Of this container alone, and gone with it: /tmp is in memory. At worst a neighbour makes us ask for less.
-_WAS_READY = Path("/tmp/frontdesk-was-ready")  # noqa: S108
+_WAS_READY = Path("/tmp/frontdesk-was-ready")  # noqa: S108 - a container's own
 
 
 def until_ready(was_ready: Path = _WAS_READY) -> int:

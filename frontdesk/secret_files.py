@@ -74,25 +74,28 @@ def replace_certificate(folder: Path, pem: bytes) -> datetime.datetime:
     if leaf.not_valid_after_utc <= datetime.datetime.now(datetime.UTC):
         raise OperatorError(f"the certificate expired on {leaf.not_valid_after_utc:%Y-%m-%d}", advice)
     private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    _write(folder / "edge" / "tls_certificate", b"".join(c.public_bytes(encoding) for c in chain).decode())
-    _write(folder / "edge" / "tls_key", private.decode())
+    certificate = b"".join(c.public_bytes(encoding) for c in chain)
+    _write({folder / "edge" / "tls_certificate": certificate, folder / "edge" / "tls_key": private})
     return leaf.not_valid_after_utc
 
 
 def _keep(path: Path, content: str) -> Iterator[str]:
     if not path.exists():
-        _write(path, content)
+        _write({path: content.encode()})
         yield f"{path.parent.name}/{path.name}"
 
 
-def _write(path: Path, content: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Whole or not at all: a container must not start with half a password.
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(content)
-    # As Docker's own secrets are: which container gets the folder decides who reads it, and each runs as another user.
-    temporary.chmod(0o444)
-    temporary.rename(path)
+def _write(contents: dict[Path, bytes]) -> None:
+    # Whole or not at all: a container must not start with half a password, nor with the key of another certificate.
+    # What can fail, such as on a full disk, is done before any file is replaced.
+    temporary = {path: path.with_name(f".{path.name}") for path in contents}
+    for path, content in contents.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary[path].write_bytes(content)
+        # As Docker's own secrets are: which container gets the folder decides who reads it; each runs as another user.
+        temporary[path].chmod(0o444)
+    for path in contents:
+        temporary[path].rename(path)
 
 
 def _self_signed(names: list[x509.GeneralName]) -> tuple[str, str]:

@@ -13,7 +13,6 @@ from types import FrameType
 from typing import Any
 
 import httptools
-import msgspec
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -29,8 +28,6 @@ _SO_ATTACH_FILTER = 26
 _ONCE = 0.3
 _BUSY_PAUSE = 0.025
 _BUSY_PAUSE_MAX = 1.0
-# Where a password is hashed; see Border.refuse_early.
-_HASHING = frozenset((b"/api/v1/sessions", b"/api/v1/accounts"))
 
 
 class Protocol(HttpToolsProtocol):
@@ -42,6 +39,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._border: Border = self.config.loaded_app
         self._rest_timer: asyncio.TimerHandle | None = None
         self._refusals = 0
         self._expect_head()
@@ -90,7 +88,7 @@ class Protocol(HttpToolsProtocol):
             raise httptools.HttpParserError
         self._in_head = False
         self._head_timer.cancel()
-        if version == "1.1" and self.url in _HASHING and self._refuse_early():
+        if version == "1.1" and self.url in self._border.early and self._refuse_early():
             return
         super().on_headers_complete()
         if self.parser.should_upgrade():
@@ -99,14 +97,13 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse_early(self) -> bool:
         """Answer a login or registration for which there is no time, without a task or a cycle of uvicorn's."""
-        border: Border = self.config.loaded_app
         plain = self.parser.get_method() == b"POST" and self.parser.should_keep_alive()
         waits = self.cycle is not None and not self.cycle.response_complete
-        if not plain or waits or self.expect_100_continue or border.app.state.draining:
+        if not plain or waits or self.expect_100_continue or self._border.app.state.draining:
             return False
         scope: Any = self.scope
         scope |= {"method": "POST", "path": self.url.decode("ascii"), "query_string": b""}
-        response = border.refuse_early(scope)
+        response = self._border.refuse_early(scope)
         if response is None:
             return False
         head = [STATUS_LINE[response.status_code]]
@@ -151,7 +148,7 @@ class Protocol(HttpToolsProtocol):
             self.flow.pause_reading()
             pause = min(_BUSY_PAUSE * 2**self._refusals, _BUSY_PAUSE_MAX)
             # Spread, or those who came together would come back together.
-            self.loop.call_later(pause * random.uniform(0.5, 1), self.flow.resume_reading)  # noqa: S311
+            self.loop.call_later(pause * random.uniform(0.5, 1), self.flow.resume_reading)  # noqa: S311 - no secret
             self._refusals = min(self._refusals + 1, 10)
 
     def timeout_keep_alive_handler(self) -> None:
@@ -195,10 +192,11 @@ class Protocol(HttpToolsProtocol):
             # It would be taken for the answer to the request before, which is still being worked on.
             cycle.keep_alive = False
             return
-        body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "code": code})
+        request_id, body = self._border.answer_unread(self.client, status, code=code, title=title)
         self.transport.write(
             STATUS_LINE[status] + b"content-type: application/problem+json\r\nconnection: close\r\n"
-            b"cache-control: no-store\r\n" + b"content-length: %d\r\n\r\n" % len(body) + body
+            b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
+            b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n%b" % (request_id.encode(), len(body), body)
         )
         self.transport.close()
 

@@ -5,24 +5,17 @@ Read once by the command line and handed down; nothing below app.py looks at the
 
 import difflib
 import ipaddress
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
-from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
 from frontdesk.errors import InvalidSettings
+from frontdesk.settings_values import CHECKS, Fault, networks
 
 PREFIX = "FRONTDESK_"
-
-# The port that each scheme of FRONTDESK_SMTP_URL has unless it's said (RFC 5321, 8314, 6409).
-SMTP_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
-
-# A sender's name, if it has one, and address.
-MAIL_FROM = re.compile(r"(?:([^<>@,;:\"\\]+) (?=<))?(<)?([A-Za-z0-9._+=-]+@[A-Za-z0-9.-]+)(?(2)>)")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -202,6 +195,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         return tuple(ipaddress.ip_network(network) for network in self.trusted_proxies)
 
 
+_HINTS = get_type_hints(Settings, include_extras=True)
+
+
 class Setting(Struct, frozen=True, kw_only=True):
     """One line of `frontdesk settings` and of docs/settings.md."""
 
@@ -243,16 +239,12 @@ def load(environ: Mapping[str, str]) -> Settings:
         try:
             setting, text = _find(variable, raw, known, environ)
             values[setting.field] = _convert(setting.field, text)
-        except _Fault as fault:
+        except Fault as fault:
             faults.append(f"{variable} {fault}")
     faults += _contradictions(Settings(**values))
     if faults:
         raise InvalidSettings("; ".join(faults), _advice(environ))
     return Settings(**values)
-
-
-class _Fault(Exception):
-    """What is wrong with one variable, as the rest of a sentence that begins with its name."""
 
 
 def _find(
@@ -262,29 +254,29 @@ def _find(
         return known[variable], raw
     setting = known.get(variable.removesuffix("_FILE"))
     if setting is not None and not setting.secret:
-        raise _Fault(f"is no setting: only secrets have a _FILE; did you mean {setting.variable}?")
+        raise Fault(f"is no setting: only secrets have a _FILE; did you mean {setting.variable}?")
     if setting is None:
         near = difflib.get_close_matches(variable, known, n=1, cutoff=0.75)
-        raise _Fault("is no setting" + (f": did you mean {near[0]}?" if near else ""))
+        raise Fault("is no setting" + (f": did you mean {near[0]}?" if near else ""))
     if setting.variable in environ:
-        raise _Fault(f"and {setting.variable} are both set: keep one")
+        raise Fault(f"and {setting.variable} are both set: keep one")
     try:
         return setting, Path(raw).read_text(encoding="utf-8").strip()
     except UnicodeDecodeError as error:
-        raise _Fault("names a file that isn't UTF-8 text") from error
+        raise Fault("names a file that isn't UTF-8 text") from error
     except OSError as error:
-        raise _Fault(f"names a file that can't be read ({error.strerror})") from error
+        raise Fault(f"names a file that can't be read ({error.strerror})") from error
 
 
 def _convert(field: str, raw: str) -> Any:
     hint = _HINTS[field]
     if get_origin(get_args(hint)[0]) is tuple:
-        return _check_networks(raw)
+        return networks(raw)
     try:
         value = msgspec.convert(raw, hint, strict=False)
     except msgspec.ValidationError as error:
-        raise _Fault(f"must be {_range(hint)}") from error
-    check = _CHECKS.get(field)
+        raise Fault(f"must be {_range(hint)}") from error
+    check = CHECKS.get(field)
     if check is not None:
         check(value)
     return value
@@ -298,92 +290,6 @@ def _range(hint: Any) -> str:
     least = f"of at least {meta.ge:g}" if meta.ge is not None else f"above {meta.gt:g}"
     most = meta.le if kind is int else f"{meta.le:g}"
     return f"{number} {least} and at most {most}"
-
-
-def _check_networks(raw: str) -> tuple[str, ...]:
-    networks = tuple(part.strip() for part in raw.split(",") if part.strip())
-    for network in networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            raise _Fault("must be networks such as 10.0.0.0/8, with commas between them") from error
-    return networks
-
-
-def _check_database_url(value: str) -> None:
-    if _split(value) is None or not value.startswith(("postgresql://", "postgres://")):
-        raise _Fault(
-            "must be like postgresql://user:password@host:5432/database (in the password, %2F stands for / "
-            "and %40 for @)"
-        )
-
-
-def _check_host(value: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9._:%-]{1,253}", value):
-        raise _Fault("must be an address or a host's name, such as 127.0.0.1, 0.0.0.0 or ::")
-
-
-def _check_public_url(value: str) -> None:
-    url = _split(value)
-    if value and (
-        url is None
-        or url.scheme not in ("http", "https")
-        or not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?", url.netloc)
-        or url.path.strip("/")
-        or url.query
-        or url.fragment
-    ):
-        raise _Fault("must be like https://accounts.example.org, without a path or a user")
-
-
-def _check_smtp_url(value: str) -> None:
-    url = _split(value)
-    if value and (
-        url is None
-        or url.scheme not in SMTP_PORTS
-        or not url.hostname
-        or not re.fullmatch(r"[A-Za-z0-9._:-]+", url.hostname)
-        or url.path.strip("/")
-        or url.query
-        or url.fragment
-        or (url.username is None) != (not url.password)
-    ):
-        raise _Fault(
-            "must be like smtp+starttls://user:password@mail.example.org:587 (in the password, %2F stands for / and "
-            "%40 for @)"
-        )
-    if url is not None and url.scheme == "smtp" and url.username is not None:
-        raise _Fault(
-            "must be smtps:// or smtp+starttls:// where a password is sent: smtp:// would tell it to all"
-        )
-
-
-def _check_mail_from(value: str) -> None:
-    if value and not (value.isprintable() and MAIL_FROM.fullmatch(value)):
-        raise _Fault("must be like accounts@example.org or Example <accounts@example.org>")
-
-
-def _split(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        # PostgreSQL's URLs may name several hosts, each with a port, which urlsplit takes for one bad port.
-        if url.startswith("postgres") and "," in url.partition("?")[0]:
-            return None if _UNREADABLE.search(url) else urlsplit(url)
-        return None
-    return None if _UNREADABLE.search(url) else parts
-
-
-_UNREADABLE = re.compile(r"[\x00-\x20\x7f]")
-_HINTS = get_type_hints(Settings, include_extras=True)
-_CHECKS = {
-    "database_url": _check_database_url,
-    "host": _check_host,
-    "public_url": _check_public_url,
-    "smtp_url": _check_smtp_url,
-    "mail_from": _check_mail_from,
-}
 
 
 def check_mail(settings: Settings) -> None:

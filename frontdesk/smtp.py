@@ -15,7 +15,8 @@ from uuid import UUID
 import aiosmtplib
 import email_validator
 
-from frontdesk.settings import MAIL_FROM, SMTP_PORTS, Settings
+from frontdesk.settings import Settings
+from frontdesk.settings_values import MAIL_FROM, SMTP_PORTS
 
 Send = Callable[[EmailMessage], Awaitable[None]]
 

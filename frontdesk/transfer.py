@@ -142,7 +142,7 @@ async def _database(settings: Settings, seconds: float) -> AsyncIterator[connect
 def _opened(file: Path) -> Iterator[BinaryIO]:
     if file == _STANDARD:
         # Not sys.stdin, which the interpreter wants to close at its end, while a thread still waits for more.
-        yield open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
+        yield open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115 - stays open
         return
     try:
         source = file.open("rb")

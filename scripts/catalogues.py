@@ -11,7 +11,7 @@ from pathlib import Path
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import write_po
 
-from frontdesk.languages import LANGUAGES
+from frontdesk.accounts.identity import LANGUAGES
 from frontdesk.web import catalogues
 
 # Without dates and line numbers, so that a change shows what changed and nothing else.

@@ -1,4 +1,4 @@
-"""`make release`: the wheel, the images, the bill of materials, checksums and provenance of this version, in dist/.
+"""`make release`: wheel, images, bill of materials, notes, checksums and provenance of this version, in dist/.
 
 Refused, before anything is built: a tree with changes, a version that is tagged already, or one that CHANGELOG.md
 doesn't know. docs/releasing.md says what comes before and after. Exit codes: 0 built; 2 refused; 1 a build failed.
@@ -33,10 +33,20 @@ def check(root: Path, version: str) -> None:
         raise Refused(f"the tree has changes that are in no commit:\n{changed}")
     if _git(root, "tag", "--list", f"v{version}"):
         raise Refused(f"v{version} is tagged already: say a new version in frontdesk/__init__.py")
-    notes = (root / "CHANGELOG.md").read_text(encoding="utf-8")
-    if not re.search(rf"^## {re.escape(version)} [–-] \d{{4}}-\d{{2}}-\d{{2}}$", notes, re.MULTILINE):
+    notes(root, version)
+
+
+def notes(root: Path, version: str) -> str:
+    """The changelog's entry of `version`; Refused if it has none, or doesn't say what upgrading asks for."""
+    text = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    heading = rf"^## {re.escape(version)} [–-] \d{{4}}-\d{{2}}-\d{{2}}$"
+    found = re.search(rf"{heading}.*?(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    if not found:
         today = f"{datetime.now(UTC):%Y-%m-%d}"
         raise Refused(f"CHANGELOG.md has no entry for it: rename `## Unreleased` to `## {version} - {today}`")
+    if not re.search(r"^### Upgrading\n+\S", found[0], re.MULTILINE):
+        raise Refused(f"CHANGELOG.md doesn't say under {version}, `### Upgrading`, what that asks for")
+    return found[0]
 
 
 def statement(
@@ -119,14 +129,16 @@ def build(root: Path, version: str) -> None:
         print(f"make {target}", flush=True)
         command = ["make", "--no-print-directory", target, f"VERSION={version}"]
         subprocess.run(command, cwd=root, env=environment, check=True, stderr=subprocess.PIPE, text=True)
+    (dist / f"frontdesk-{version}.notes.md").write_text(notes(root, version), encoding="utf-8")
     products = {file.name: _sha256(file) for file in sorted(dist.iterdir()) if file.is_file()}
     products |= {f"{name}:{version}": _image_id(f"{name}:{version}") for name in _IMAGES}
     bases = {
         name: _image_id(name) for name in _BASES.findall((root / "Dockerfile").read_text(encoding="utf-8"))
     }
+    commit = _git(root, "rev-parse", "HEAD")
     made = statement(
         version=version,
-        commit=_git(root, "rev-parse", "HEAD"),
+        commit=commit,
         inputs={name: _sha256(root / name) for name in _INPUTS},
         bases=bases,
         products=products,
@@ -138,9 +150,7 @@ def build(root: Path, version: str) -> None:
         json.dumps(made, indent=1) + "\n", encoding="utf-8"
     )
     (dist / "SHA256SUMS").write_text(checksums(dist), encoding="ascii")
-    print(
-        f"\nFrontdesk {version}, from {made['predicate']['buildDefinition']['externalParameters']['commit']}:"
-    )  # type: ignore[index]
+    print(f"\nFrontdesk {version}, from {commit}:")
     for name, digest in products.items():
         print(f"  {digest[:16]}  {name}")
     print(

@@ -190,3 +190,18 @@ def test_a_certificate_that_is_of_no_use_changes_nothing(tmp_path: Path, wrong: 
     assert "PEM" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert _files(tmp_path / "ours") == before
+
+
+def test_a_certificate_that_can_not_be_written_whole_changes_nothing(tmp_path: Path) -> None:
+    command("secrets", str(tmp_path / "ours"))
+    command("secrets", str(tmp_path / "theirs"))
+    before, theirs = _files(tmp_path / "ours"), _files(tmp_path / "theirs")
+    sent = (theirs["edge/tls_certificate"] + theirs["edge/tls_key"]).decode()
+    # Where the key is written before it takes the old one's place.
+    in_the_way = tmp_path / "ours/edge/.tls_key"
+    in_the_way.mkdir()
+    refused = command("secrets", str(tmp_path / "ours"), "--certificate-stdin", stdin=sent)
+    _refused_in_a_line(refused.returncode, refused.stdout, refused.stderr)
+    in_the_way.rmdir()
+    after = _files(tmp_path / "ours")
+    assert {name: after[name] for name in before} == before

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from frontdesk.accounts.identity import LANGUAGES
 from frontdesk.api.problems import PROBLEMS
 from frontdesk.headers import page_headers
-from frontdesk.languages import LANGUAGES
 from frontdesk.web import messages, static
 from frontdesk.web.pages import environment, translate
 

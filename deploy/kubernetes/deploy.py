@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ class Deployment:
             if failed:
                 return failed
         for name in _DEPLOYMENTS:
-            failed = self._wait(name, lambda name=name: self._rolled_out(name))
+            failed = self._wait(name, partial(self._rolled_out, name))
             if failed:
                 return failed
         [job] = self._verify
@@ -177,7 +178,7 @@ class Deployment:
             self._say(f"{name}: told to be as before")
             changed.append(name)
         for name in changed:
-            failed = self._wait(name, lambda name=name: self._rolled_out(name))
+            failed = self._wait(name, partial(self._rolled_out, name))
             if failed:
                 return failed
         return ""

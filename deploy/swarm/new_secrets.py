@@ -70,7 +70,8 @@ def renew_certificate(stack: str, certificate: Path, key: Path) -> list[str]:
 
 @contextlib.contextmanager
 def _in_memory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as name:  # noqa: S108
+    memory = "/dev/shm"  # noqa: S108 - a folder of a random name within, ours alone
+    with tempfile.TemporaryDirectory(dir=memory if os.path.isdir(memory) else None) as name:
         yield Path(name)
 
 

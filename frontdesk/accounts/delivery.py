@@ -9,7 +9,7 @@ from frontdesk.store import reservations as reservations_store
 from frontdesk.store.connection import Queries
 from frontdesk.store.mails import Mail
 
-_FALLBACK = identity.LANGUAGES[0]
+_FALLBACK = next(iter(identity.LANGUAGES))
 
 
 async def prepare(service: Service, mail: Mail) -> Letter | None:

@@ -120,18 +120,13 @@ class Hasher:
         """Jobs that are being hashed."""
         return self._running
 
-    @property
-    def hash_seconds(self) -> float:
-        """What a job keeps a thread busy for, by the latest measurements (seconds)."""
-        return self._turn_seconds
-
-    def admit(self, deadline: float | None = None) -> None:
+    def admit(self) -> None:
         """Ask whether a job that came now would be answered in time; costs microseconds, reserves nothing.
 
-        For handlers to call before they read a body. deadline: seconds left, the Hasher's own if None.
-        Raises Busy with the seconds after which all that wait now will have been answered.
+        For handlers to call before they read a body. Raises Busy with the seconds after which all that wait now will
+        have been answered.
         """
-        self._refuse_if_late(self._deadline if deadline is None else deadline, _ADMIT_WITHIN)
+        self._refuse_if_late(self._deadline, _ADMIT_WITHIN)
 
     async def hash(self, password: str, *, deadline: float | None = None) -> str:
         """Hash a password that `passwords.check_password` let through.

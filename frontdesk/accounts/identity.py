@@ -18,7 +18,8 @@ NAME_MAX = 100
 USERNAME_MIN = 2
 USERNAME_MAX = 40
 
-LANGUAGES = ("en", "zh-Hans")
+# BCP 47 tags, and what a person reads in the switch, each in its own language.
+LANGUAGES = {"en": "English", "zh-Hans": "简体中文"}
 
 # PRECIS allows all of these in a username. They would make it unfit for a path, for X-Frontdesk-Username,
 # or for telling it from an e-mail address in the one login box.

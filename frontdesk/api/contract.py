@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frontdesk import languages
+from frontdesk.accounts.identity import LANGUAGES
 from frontdesk.api.docs.page import render
 from frontdesk.errors import NotFound
 from frontdesk.headers import is_kept, page_headers
@@ -35,7 +36,7 @@ async def openapi(request: Request) -> Response:
 async def docs(request: Request) -> Response:
     """A page to read the contract and, with JavaScript, to try it; `?language=` is kept in a cookie."""
     chosen = request.query_params.get("language")
-    language = chosen if chosen in languages.LANGUAGES else languages.language_of(request)
+    language = chosen if chosen in LANGUAGES else languages.language_of(request)
     response = Response(
         render(language), headers=_HEADERS | {"Content-Language": language}, media_type="text/html"
     )

@@ -5,6 +5,10 @@ from starlette.routing import BaseRoute
 from frontdesk.api import account, accounts, contract, links, people, sessions, verify
 from frontdesk.routing import resource
 
+_SESSIONS, _ACCOUNTS = "/api/v1/sessions", "/api/v1/accounts"
+# A POST there has a password hashed.
+HASHING = (_SESSIONS, _ACCOUNTS)
+
 
 def routes() -> list[BaseRoute]:
     """Every route of the API, the most asked for first."""
@@ -17,10 +21,10 @@ def routes() -> list[BaseRoute]:
         resource("/api/v1/account/export", GET=account.export),
         resource("/api/v1/people", GET=people.find),
         resource("/api/v1/people/{username}", GET=people.show),
-        resource("/api/v1/sessions", POST=sessions.create, GET=sessions.list_mine),
+        resource(_SESSIONS, POST=sessions.create, GET=sessions.list_mine),
         resource("/api/v1/sessions/current", DELETE=sessions.end_current),
         resource("/api/v1/sessions/{id}", DELETE=sessions.end),
-        resource("/api/v1/accounts", POST=accounts.create),
+        resource(_ACCOUNTS, POST=accounts.create),
         resource("/api/v1/password-resets", POST=links.ask_reset),
         resource("/api/v1/password-resets/{token}", PUT=links.reset_password),
         resource("/api/v1/email-confirmations/{token}", POST=links.confirm),

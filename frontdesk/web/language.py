@@ -3,8 +3,9 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from frontdesk.accounts.identity import LANGUAGES
 from frontdesk.errors import MalformedBody
-from frontdesk.languages import LANGUAGES, keep
+from frontdesk.languages import keep
 from frontdesk.web.forms import read_form
 from frontdesk.web.pages import local_path, redirect
 

@@ -11,8 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from frontdesk.accounts.identity import LANGUAGES
 from frontdesk.headers import cookie, delete_cookie, page_headers, set_cookie
-from frontdesk.languages import LANGUAGES, language_of
+from frontdesk.languages import language_of
 from frontdesk.web import static
 from frontdesk.web.catalogues import locale_of, mark, translations
 from frontdesk.web.visitors import is_asked, known_visitor

@@ -21,6 +21,7 @@ def refused(answer: httpx.Response | Answer, status: int, code: str) -> dict[str
     assert answer.headers["content-type"] == "application/problem+json"
     assert problem["status"] == status
     assert problem["title"]
+    assert problem["request_id"] == answer.headers["x-request-id"]
     assert answer.headers["cache-control"] == "no-store"
     return problem  # type: ignore[no-any-return]
 

@@ -21,31 +21,18 @@ def _unexpected(failures: list[Failure]) -> list[Failure]:
     return [f for f in failures if not f.busy]
 
 
-def test_a_killed_api_replica_fails_nothing_that_is_safe_to_repeat(whole: Stack) -> None:
-    replica = whole.containers("api")[0]
+@pytest.mark.parametrize("service", ["api", "web"])
+def test_a_killed_replica_fails_nothing_that_is_safe_to_repeat(whole: Stack, service: str) -> None:
+    replica = whole.containers(service)[0]
     with traffic.running(whole.url, rate=_RATE) as load:
         time.sleep(_BEFORE)
-        load.mark("kill -9 of one api")
+        load.mark(f"kill -9 of one {service}")
         whole.kill(replica)
         time.sleep(_AFTER)
-        until(lambda: whole.healthy("api"), within=30)
-    show("kill -9 of one api", load.report)
+        until(lambda: whole.healthy(service), within=30)
+    show(f"kill -9 of one {service}", load.report)
     assert _unexpected(load.report.failed(safe=True)) == []
     # Writes that it was working on: nobody knows what became of them.
-    assert len(_unexpected(load.report.failed(safe=False))) <= 3
-    assert load.report.lost == []
-
-
-def test_a_killed_web_replica_fails_nothing_that_is_safe_to_repeat(whole: Stack) -> None:
-    replica = whole.containers("web")[0]
-    with traffic.running(whole.url, rate=_RATE) as load:
-        time.sleep(_BEFORE)
-        load.mark("kill -9 of one web")
-        whole.kill(replica)
-        time.sleep(_AFTER)
-        until(lambda: whole.healthy("web"), within=30)
-    show("kill -9 of one web", load.report)
-    assert _unexpected(load.report.failed(safe=True)) == []
     assert len(_unexpected(load.report.failed(safe=False))) <= 3
     assert load.report.lost == []
 

@@ -18,15 +18,18 @@ class Stopped extends RuntimeException {
 class Build {
     static final List<String> WORST = ['SUCCESS', 'UNSTABLE', 'FAILURE', 'ABORTED']
     final Map scenario
+    final Script script
     final List<Map> events = [].asSynchronized()
     final StringBuffer log = new StringBuffer()
     final Set<String> secrets = [].toSet().asSynchronized()
     final Map<String, Object> params
     final File workspace
     volatile boolean leaked
+    List<String> ending = ['FAILURE', 'ABORTED']
 
-    Build(Map scenario) {
+    Build(Map scenario, Script script) {
         this.scenario = scenario
+        this.script = script
         this.workspace = new File(scenario.workspace as String)
         this.params = [:]
     }
@@ -52,6 +55,7 @@ class Build {
             params[name] = given
         }
         Map<String, String> env = (scenario.env as Map<String, String>) + params.collectEntries { k, v -> [(k): v as String] }
+        if (pipeline.options.containsKey('skipStagesAfterUnstable')) { ending << 'UNSTABLE' }
         Frame frame = new Frame(this, env, deadline(pipeline.options, Long.MAX_VALUE), pipeline.agent)
         String result = frame.attempt('pipeline', pipeline.environment, pipeline.post) { Frame inner ->
             inner.sequence(pipeline.stages)
@@ -121,7 +125,7 @@ class Frame {
     String sequence(List<Stage> stages) {
         String result = 'SUCCESS'
         stages.each { Stage one ->
-            if (result in ['FAILURE', 'ABORTED']) {
+            if (result in build.ending) {
                 build.event('stage', [stage: one.name, status: 'SKIPPED', why: 'earlier failure'])
             } else {
                 result = worst(result, stage(one))
@@ -169,16 +173,21 @@ class Frame {
     }
 
     String steps(Closure body) {
+        Steps outer = Steps.CURRENT.get()
         Steps here = new Steps(this)
-        call(body, here)
+        Steps.CURRENT.set(here)
+        try {
+            call(body, here)
+        } finally {
+            Steps.CURRENT.set(outer)
+        }
         here.result
     }
 
     static Object call(Closure body, Object delegate) {
-        Closure copy = body.clone() as Closure
-        copy.delegate = delegate
-        copy.resolveStrategy = Closure.DELEGATE_ONLY
-        copy.call()
+        body.delegate = delegate
+        body.resolveStrategy = Closure.DELEGATE_ONLY
+        Whole.run(body)
     }
 
     static String worst(String a, String b) { Build.WORST.indexOf(a) >= Build.WORST.indexOf(b) ? a : b }
@@ -239,6 +248,7 @@ class When {
 
 /** The steps that a pipeline may use. One that isn't here isn't in deploy/jenkins/plugins.txt either. */
 class Steps {
+    static final ThreadLocal<Steps> CURRENT = new ThreadLocal<>()
     private final Frame frame
     String result = 'SUCCESS'
 
@@ -246,7 +256,11 @@ class Steps {
 
     Object getProperty(String name) { metaClass.hasProperty(this, name) ? metaClass.getProperty(this, name) : frame.known(name) }
 
-    Object methodMissing(String name, Object given) { throw new Refused("${frame.stage}: no step is called ${name}") }
+    Object methodMissing(String name, Object given) {
+        Object own = frame.build.script
+        if (own.metaClass.respondsTo(own, name, given as Object[])) { return own.invokeMethod(name, given) }
+        throw new Refused("${frame.stage}: no step is called ${name}")
+    }
 
     Object sh(Map given) { sh(given.script, given.label as String) }
 

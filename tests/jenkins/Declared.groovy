@@ -3,8 +3,27 @@
  * directive that doesn't exist, one that is missing, or one that is there twice.
  * Source: jenkins.io/doc/book/pipeline/syntax, read for pipeline-model-definition 2.x.
  */
+import com.cloudbees.groovy.cps.Continuable
+import com.cloudbees.groovy.cps.impl.CpsCallableInvocation
+import java.lang.reflect.InvocationTargetException
+
 class Refused extends RuntimeException {
     Refused(String message) { super(message) }
+}
+
+/** Runs code of the Jenkinsfile to its end: transformed, it gives itself back as an invocation, to be continued step by step. */
+class Whole {
+    static Object run(Closure code) {
+        try {
+            return code.call()
+        } catch (CpsCallableInvocation begun) {
+            try {
+                return new Continuable(begun.asBlock()).run(null)
+            } catch (InvocationTargetException fault) {
+                throw fault.targetException
+            }
+        }
+    }
 }
 
 /** One block: knows which directives it takes; each is called as a method with a value or a closure. */
@@ -42,10 +61,9 @@ abstract class Block {
     }
 
     static <B extends Block> B read(B block, Closure body) {
-        Closure copy = body.clone() as Closure
-        copy.delegate = block
-        copy.resolveStrategy = Closure.DELEGATE_ONLY
-        copy.call()
+        body.delegate = block
+        body.resolveStrategy = Closure.DELEGATE_ONLY
+        Whole.run(body)
         block
     }
 }
@@ -155,7 +173,8 @@ class Stages extends Block {
 
 class Declared extends Block {
     static final List<String> OPTIONS = ['timeout', 'timestamps', 'buildDiscarder', 'disableConcurrentBuilds',
-                                         'skipDefaultCheckout', 'preserveStashes', 'retry', 'quietPeriod']
+                                         'skipDefaultCheckout', 'skipStagesAfterUnstable', 'preserveStashes', 'retry',
+                                         'quietPeriod']
     Object agent
     Closure environment
     Map<String, List> options = [:]

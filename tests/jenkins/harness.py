@@ -1,4 +1,4 @@
-"""Runs a Jenkinsfile without a Jenkins: Groovy 2.4, which Jenkins has in it, reads it, and its `sh` steps are run."""
+"""Runs a Jenkinsfile without a Jenkins: compiled by its Groovy, transformed as a pipeline; `sh` steps are run."""
 
 import hashlib
 import json
@@ -11,16 +11,20 @@ from typing import Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-_JAR = "groovy-all-2.4.21.jar"
-_SHA256 = "de65260cf2070442e99882f2f3d72e7531725c1e6a257446cc0cea525c607bd0"
+_JARS = {
+    "groovy-all-2.4.21.jar": "de65260cf2070442e99882f2f3d72e7531725c1e6a257446cc0cea525c607bd0",
+    "groovy-cps-1.31.jar": "ecfd4e43d75ca8204e278ff01d27c10d4b0d7b3ee781a18d1c363fc04c5c3e7e",
+    "guava-11.0.1.jar": "aa7cef9d2ba0110a2db7be0fb6e679cd71f6a26fc3ba9da7715f41d3300def1d",
+    "jsr305-1.3.9.jar": "905721a0eea90a81534abb7ee6ef4ea2e5e645fa1def0a5cd88402df1b46c9ed",
+}
 _LIMIT = 100.0
 
 
-def groovy() -> Path:
-    """The jar, from this person's cache or Maven; its checksum is the one that was looked at."""
+def groovy() -> str:
+    """The class path of Groovy, from this person's cache or Maven; the checksums are those that were looked at."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frontdesk" / "groovy"
-    jar = folder / _JAR
-    if not jar.exists():
+    jars = {folder / name: digest for name, digest in _JARS.items()}
+    if not all(jar.exists() for jar in jars):
         assert shutil.which("mvn"), "Maven is missing: apt-get install maven"
         command = ["mvn", "--quiet", "--batch-mode", "--file", str(HERE / "pom.xml")]
         subprocess.run(
@@ -29,21 +33,22 @@ def groovy() -> Path:
             timeout=_LIMIT,
             stdin=subprocess.DEVNULL,
         )
-    assert hashlib.sha256(jar.read_bytes()).hexdigest() == _SHA256, (
-        f"{jar} isn't what was published: remove it"
-    )
-    return jar
+    for jar, digest in jars.items():
+        assert hashlib.sha256(jar.read_bytes()).hexdigest() == digest, (
+            f"{jar} isn't what was published: remove it"
+        )
+    return os.pathsep.join(map(str, jars))
 
 
 def compiled(folder: Path) -> str:
     """The class path of the harness, compiled into `folder`."""
-    jar = groovy()
+    jars = groovy()
     sources = [str(HERE / f"{name}.groovy") for name in ("Declared", "Build", "Harness")]
     subprocess.run(
         [
             "java",
             "-cp",
-            str(jar),
+            jars,
             "org.codehaus.groovy.tools.FileSystemCompiler",
             "-d",
             str(folder),
@@ -53,7 +58,7 @@ def compiled(folder: Path) -> str:
         timeout=_LIMIT,
         stdin=subprocess.DEVNULL,
     )
-    return f"{jar}{os.pathsep}{folder}"
+    return f"{jars}{os.pathsep}{folder}"
 
 
 @dataclass

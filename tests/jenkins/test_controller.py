@@ -93,7 +93,13 @@ def test_agent_has_the_label_that_the_jenkinsfile_asks_for() -> None:
 def test_every_credential_that_the_jenkinsfile_asks_for_is_there() -> None:
     asked = set(re.findall(r"credentialsId: ['\"]([\w${}.-]+)['\"]", _JENKINSFILE))
     engines = re.findall(r"'(\w+)'", re.search(r"name: 'ENGINE', choices: \[(.*?)\]", _JENKINSFILE)[1])  # type: ignore[index]
-    asked = {one.replace("${params.ENGINE}", engine) for one in asked for engine in engines}
+    targets = re.findall(r"TARGET = '(\w+)'", _JENKINSFILE)
+    asked = {
+        one.replace("${params.ENGINE}", engine).replace("${env.TARGET}", target)
+        for one in asked
+        for engine in engines
+        for target in targets
+    }
     [domain] = _controller()["credentials"]["system"]["domainCredentials"]
     there = {
         (kept := next(iter(one.values())))["id"]: (next(iter(one)), kept["scope"])
@@ -109,7 +115,8 @@ def test_every_credential_that_the_jenkinsfile_asks_for_is_there() -> None:
 def test_every_variable_that_the_jenkinsfile_reads_is_given() -> None:
     [properties] = _controller()["jenkins"]["globalNodeProperties"]
     given = {one["key"] for one in properties["envVars"]["env"]}
-    assert set(re.findall(r"\benv\.(\w+)", _JENKINSFILE)) | {"REGISTRY"} == given
+    own = set(re.findall(r"^ +(\w+) = ", _JENKINSFILE, re.MULTILINE))
+    assert set(re.findall(r"\benv\.(\w+)", _JENKINSFILE)) - own | {"REGISTRY", "UNAUDITED"} == given
     settings = (_HERE / "controller" / "jenkins.yaml").read_text(encoding="utf-8")
     asked = set(re.findall(r"\$\{([A-Z_]+)(?::-[^}]*)?\}", settings.partition("\njenkins:")[2]))
     assert asked == set(_compose()["services"]["controller"]["environment"])

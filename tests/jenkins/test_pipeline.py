@@ -102,11 +102,13 @@ def test_nothing_is_deployed_when_something_before_fails(pipeline: Pipeline, tar
     assert {"Staging", "Approval", "Production"} <= set(ended.stages("SKIPPED"))
 
 
-def test_failed_test_is_published_and_deploys_nothing(pipeline: Pipeline) -> None:
+@pytest.mark.parametrize(("status", "result"), [(1, "FAILURE"), (0, "UNSTABLE")])
+def test_failed_test_is_published_and_deploys_nothing(pipeline: Pipeline, status: int, result: str) -> None:
     report = "<testsuites><testsuite><testcase><failure/></testcase></testsuite></testsuites>"
-    fails = f'[ "$target" = test ] && {{ echo "{report}" >test-results/test.xml; exit 1; }}; true'
+    fails = f'[ "$target" = test ] && {{ echo "{report}" >test-results/test.xml; exit {status}; }}; true'
     ended = pipeline.run("main", extra=fails)
-    assert ended.result == "FAILURE"
+    assert ended.result == result
+    assert _ROLLBACK not in ended.commands()
     assert ended.of("junit", "Suite")[0]["files"] == ["test.xml"]
     assert "Staging" in ended.stages("SKIPPED")
 
@@ -250,6 +252,8 @@ def test_harness_knows_that_a_timeout_is_no_failure(pipeline: Pipeline) -> None:
         ("PUBLIC_URL = ", "URL = ", "assign a value to the class 'java.net.URL'"),
         ("sh 'make setup'", "shell 'make setup'", "no step is called shell"),
         ("        timestamps()\n", "        timestamps(\n", "startup failed"),
+        # Groovy's, but not that of a pipeline, which is transformed to go on after a restart.
+        ("{ sh 'make setup' }", "{ synchronized (this) { sh 'make setup' } }", "synchronized is unsupported"),
     ],
 )
 def test_harness_refuses_what_jenkins_would(pipeline: Pipeline, old: str, new: str, said: str) -> None:

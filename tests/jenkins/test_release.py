@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import frontdesk
-from scripts.release import Refused, check, checksums, statement
+from scripts.release import Refused, check, checksums, notes, statement
 
-_NOTES = "# Changelog\n\n## 1.2.3 - 2026-11-23\n\n- Something.\n"
+_NOTES = "# Changelog\n\n## 1.2.3 - 2026-11-23\n\n- Something.\n\n### Upgrading\n\nNothing.\n"
 
 
 @pytest.fixture
@@ -49,6 +49,22 @@ def test_version_without_notes_is_refused(tree: Path, heading: str) -> None:
     _commit(tree)
     with pytest.raises(Refused, match=r"rename `## Unreleased` to `## 1.2.3 - "):
         check(tree, "1.2.3")
+
+
+@pytest.mark.parametrize(
+    "upgrading", ["", "### Upgrading\n", "## 1.2.2 - 2026-01-01\n\n### Upgrading\n\nNothing.\n"]
+)
+def test_version_that_does_not_say_how_to_upgrade_is_refused(tree: Path, upgrading: str) -> None:
+    text = f"# Changelog\n\n## 1.2.3 - 2026-11-23\n\n- Something.\n\n{upgrading}"
+    (tree / "CHANGELOG.md").write_text(text, encoding="utf-8")
+    _commit(tree)
+    with pytest.raises(Refused, match="what that asks for"):
+        check(tree, "1.2.3")
+
+
+def test_notes_are_the_versions_own(tree: Path) -> None:
+    (tree / "CHANGELOG.md").write_text(_NOTES + "\n## 1.2.2 - 2026-01-01\n\n- Another.\n", encoding="utf-8")
+    assert notes(tree, "1.2.3") == _NOTES.removeprefix("# Changelog\n\n") + "\n"
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.2.3.dev4", "dev", "1.2.3+local", ""])

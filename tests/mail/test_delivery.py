@@ -2,9 +2,11 @@
 
 import asyncio
 import re
+import ssl
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
@@ -12,7 +14,7 @@ import httpx
 import msgspec
 import pytest
 
-from frontdesk import smtp
+from frontdesk import secret_files, smtp
 from frontdesk.accounts import mails
 from frontdesk.accounts.service import Service
 from frontdesk.metrics import Metrics
@@ -324,17 +326,15 @@ async def test_starttls_checks_who_it_talks_to_and_then_logs_in(
     http: httpx.AsyncClient,
     alice: Actor,
     post: Post,
-    tmp_path: "object",
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from pathlib import Path
-
     from aiosmtpd.smtp import AuthResult, LoginPassword
 
-    from tests.certificates import self_signed
-
-    assert isinstance(tmp_path, Path)
-    context, trusted = self_signed(tmp_path)
+    list(secret_files.make(tmp_path, "db:5432", ("localhost", "127.0.0.1")))
+    trusted = tmp_path / "edge" / "tls_certificate"
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(trusted, tmp_path / "edge" / "tls_key")
     seen = []
 
     def check(server: object, session: object, envelope: object, mechanism: str, data: object) -> AuthResult:

@@ -24,10 +24,23 @@ async def change(http: httpx.AsyncClient, actor: Actor, email: str = NEW) -> Non
     assert (answer.status_code, answer.content) == (202, b"")
 
 
-async def letters(post: Post) -> tuple[Letter, Letter]:
-    """The one to the new address, and the one to the old."""
-    found = {letter.to[0]: letter for letter in await post.send()}
+async def sent(post: Post) -> dict[str, Letter]:
+    """What goes out now, by whom it goes to."""
+    return {letter.to[0]: letter for letter in await post.send()}
+
+
+async def asked(http: httpx.AsyncClient, alice: Actor, post: Post) -> tuple[Letter, Letter]:
+    """Alice asks for another address: the letter to the new one, and the one to the old."""
+    await change(http, alice)
+    found = await sent(post)
     return found[NEW], found[ALICE.email]
+
+
+async def changed(http: httpx.AsyncClient, alice: Actor, post: Post) -> tuple[Letter, Letter]:
+    """The same, and the new one is confirmed."""
+    new, old = await asked(http, alice, post)
+    assert (await http.post(CONFIRM + new.token)).status_code == 204
+    return new, old
 
 
 async def email_of(http: httpx.AsyncClient, actor: Actor) -> str:
@@ -43,9 +56,7 @@ async def log_in(http: httpx.AsyncClient, login: str, password: str = ALICE.pass
 async def test_nothing_changes_until_the_new_address_confirms(
     http: httpx.AsyncClient, alice: Actor, post: Post
 ) -> None:
-    await change(http, alice)
-    assert await email_of(http, alice) == ALICE.email
-    new, old = await letters(post)
+    new, old = await asked(http, alice, post)
     assert (new.subject, old.subject) == (
         "Confirm your new e-mail address",
         "Your e-mail address is about to change",
@@ -64,8 +75,7 @@ async def test_nothing_changes_until_the_new_address_confirms(
 async def test_the_old_address_takes_the_account_back_for_seven_days(
     http: httpx.AsyncClient, alice: Actor, post: Post, db: asyncpg.Connection
 ) -> None:
-    await change(http, alice)
-    new, old = await letters(post)
+    new, old = await asked(http, alice, post)
     left = await db.fetchval("SELECT expires_at - now() FROM links WHERE kind = 'undo'")
     assert timedelta(days=7) - timedelta(minutes=1) < left <= timedelta(days=7)
     assert (await http.post(CONFIRM + new.token)).status_code == 204
@@ -85,8 +95,7 @@ async def test_the_old_address_takes_the_account_back_for_seven_days(
 async def test_the_old_address_stops_a_change_that_is_not_confirmed_yet(
     http: httpx.AsyncClient, alice: Actor, post: Post, db: asyncpg.Connection
 ) -> None:
-    await change(http, alice)
-    new, old = await letters(post)
+    new, old = await asked(http, alice, post)
     assert (await http.post(CONFIRM + old.token)).status_code == 204
     refused(await http.post(CONFIRM + new.token), 410, "link_expired")
     assert await db.fetchval("SELECT email FROM accounts") == ALICE.email
@@ -96,11 +105,9 @@ async def test_a_thief_cannot_undo_the_undoing(
     http: httpx.AsyncClient, alice: Actor, post: Post, db: asyncpg.Connection
 ) -> None:
     """The thief moves the account to their address, then on, to have a link of their own by which it comes back."""
-    await change(http, alice)
-    thiefs, owners = await letters(post)
-    assert (await http.post(CONFIRM + thiefs.token)).status_code == 204
+    _, owners = await changed(http, alice, post)
     await change(http, alice, "third@new.example")
-    found = {letter.to[0]: letter for letter in await post.send()}
+    found = await sent(post)
     again = found[NEW]
     # Used first, it doesn't take the owner's away.
     await change(http, alice, "fourth@new.example")
@@ -117,11 +124,9 @@ async def test_a_thief_cannot_undo_the_undoing(
 async def test_a_thiefs_undoing_leaves_the_owners_link_good(
     http: httpx.AsyncClient, alice: Actor, post: Post, db: asyncpg.Connection
 ) -> None:
-    await change(http, alice)
-    thiefs, owners = await letters(post)
-    assert (await http.post(CONFIRM + thiefs.token)).status_code == 204
+    _, owners = await changed(http, alice, post)
     await change(http, alice, "third@new.example")
-    found = {letter.to[0]: letter for letter in await post.send()}
+    found = await sent(post)
     assert (await http.post(CONFIRM + found[NEW].token)).status_code == 204
     assert (await http.post(CONFIRM + owners.token)).status_code == 204
     assert await db.fetchval("SELECT email FROM accounts") == ALICE.email
@@ -130,8 +135,7 @@ async def test_a_thiefs_undoing_leaves_the_owners_link_good(
 async def test_a_new_password_stops_a_change_under_way(
     http: httpx.AsyncClient, alice: Actor, post: Post
 ) -> None:
-    await change(http, alice)
-    new, _ = await letters(post)
+    new, _ = await asked(http, alice, post)
     body = {"current_password": ALICE.password, "password": "seven loud geese at noon"}
     assert (await http.put("/api/v1/account/password", json=body, headers=alice.bearer)).status_code == 204
     refused(await http.post(CONFIRM + new.token), 410, "link_expired")
@@ -157,7 +161,7 @@ async def test_only_the_last_address_that_was_asked_for_counts(
 ) -> None:
     await change(http, alice, "first@new.example")
     await change(http, alice)
-    found = {letter.to[0]: letter for letter in await post.send()}
+    found = await sent(post)
     assert set(found) == {NEW, ALICE.email}
     assert (await http.post(CONFIRM + found[NEW].token)).status_code == 204
 
@@ -166,7 +170,7 @@ async def test_a_taken_address_is_told_only_to_whom_it_belongs(
     http: httpx.AsyncClient, alice: Actor, bob: Actor, post: Post
 ) -> None:
     await change(http, alice, BOB.email)
-    found = {letter.to[0]: letter for letter in await post.send()}
+    found = await sent(post)
     assert found[BOB.email].subject == "You have an account already"
     assert found[BOB.email].url == BASE + "/forgot"
     assert set(found) == {ALICE.email, BOB.email}
@@ -175,8 +179,7 @@ async def test_a_taken_address_is_told_only_to_whom_it_belongs(
 async def test_an_address_taken_in_the_meantime_stays_whose_it_is(
     http: httpx.AsyncClient, alice: Actor, post: Post
 ) -> None:
-    await change(http, alice)
-    new, _ = await letters(post)
+    new, _ = await asked(http, alice, post)
     assert (await http.post("/api/v1/accounts", json=BOB.fields() | {"email": NEW})).status_code == 201
     refused(await http.post(CONFIRM + new.token), 409, "email_taken")
     assert await email_of(http, alice) == ALICE.email
@@ -185,9 +188,7 @@ async def test_an_address_taken_in_the_meantime_stays_whose_it_is(
 async def test_nobody_registers_with_an_address_that_its_owner_may_take_back(
     http: httpx.AsyncClient, alice: Actor, post: Post, db: asyncpg.Connection
 ) -> None:
-    await change(http, alice)
-    new, old = await letters(post)
-    assert (await http.post(CONFIRM + new.token)).status_code == 204
+    _, old = await changed(http, alice, post)
     taken = BOB.fields() | {"email": "ALICE@example.org"}
     refused(await http.post("/api/v1/accounts", json=taken), 409, "email_taken")
     assert await db.fetchval("SELECT count(*) FROM accounts") == 1
@@ -233,8 +234,7 @@ async def test_bad_addresses_are_named(http: httpx.AsyncClient, alice: Actor) ->
 async def test_of_two_confirmations_at_once_one_wins(
     http: httpx.AsyncClient, alice: Actor, post: Post
 ) -> None:
-    await change(http, alice)
-    new, _ = await letters(post)
+    new, _ = await asked(http, alice, post)
     answers = await asyncio.gather(*(http.post(CONFIRM + new.token) for _ in range(4)))
     assert sorted(answer.status_code for answer in answers) == [204, 410, 410, 410]
 
@@ -242,8 +242,7 @@ async def test_of_two_confirmations_at_once_one_wins(
 async def test_what_only_looks_like_the_link_confirms_nothing(
     http: httpx.AsyncClient, alice: Actor, post: Post, db: asyncpg.Connection
 ) -> None:
-    await change(http, alice)
-    new, _ = await letters(post)
+    new, _ = await asked(http, alice, post)
     token = new.token
     for wrong in (
         token[:-1],
@@ -273,8 +272,7 @@ async def test_links_last_a_day_from_their_sending(
 async def test_getting_a_link_through_the_api_is_no_way_to_use_it(
     http: httpx.AsyncClient, alice: Actor, post: Post
 ) -> None:
-    await change(http, alice)
-    new, _ = await letters(post)
+    new, _ = await asked(http, alice, post)
     assert (await http.get(CONFIRM + new.token)).status_code == 405
     assert (await http.head(CONFIRM + new.token)).status_code == 405
     assert await email_of(http, alice) == ALICE.email

@@ -8,8 +8,7 @@ import pytest
 from babel.messages.catalog import Catalog
 
 import frontdesk.web
-from frontdesk.accounts.identity import LANGUAGES as ACCOUNT_LANGUAGES
-from frontdesk.languages import LANGUAGES
+from frontdesk.accounts.identity import LANGUAGES
 from frontdesk.web import catalogues
 from frontdesk.web.pages import environment
 
@@ -27,10 +26,6 @@ def _marked() -> set[str | tuple[str, ...]]:
 
 def _messages(catalogue: Catalog) -> dict[str | tuple[str, ...], object]:
     return {message.id: message for message in catalogue if message.id}
-
-
-def test_pages_and_accounts_have_the_same_languages() -> None:
-    assert tuple(LANGUAGES) == ACCOUNT_LANGUAGES
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from msgspec import Struct
 
-from frontdesk.languages import LANGUAGES
+from frontdesk.accounts.identity import LANGUAGES
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -194,4 +194,5 @@ def _read(package: str, name: str) -> Any:
 
     # The one in C takes a tenth of the time, in which nobody else would be answered.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load((files(package) / name).read_text(encoding="utf-8"), Loader=loader)  # noqa: S506
+    text = (files(package) / name).read_text(encoding="utf-8")
+    return yaml.load(text, Loader=loader)  # noqa: S506 - either loader is a safe one

@@ -1,0 +1,43 @@
+"""How SIGTERM ends a command that isn't serving yet: at once, with what it started."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from types import FrameType
+from typing import NoReturn, TypeVar
+
+import uvloop
+
+T = TypeVar("T")
+
+
+def end() -> None:
+    """Let SIGTERM end a command that isn't serving yet, and what it started. Process 1 of a container, which has
+    no default, would ignore it."""
+
+    def leave(number: int, _: FrameType | None) -> NoReturn:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+
+
+def run(work: Coroutine[None, None, T]) -> T:
+    """The result of `work`, which SIGTERM cancels before it ends the command.
+
+    Left to the handler above, SystemExit would come up in whichever callback the loop is in, logged as its fault.
+    """
+
+    async def until_told() -> T:
+        task = asyncio.current_task()
+        assert task
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return uvloop.run(until_told())
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
+    finally:
+        # The loop leaves the signal with its default.
+        end()
