@@ -59,6 +59,8 @@ def frontdesk(namespace: str, url: str) -> Iterator[Frontdesk]:
             "publicURL": url,
             "database": {"own": {"storage": "1Gi"}},
             "edge": {"service": {"type": "NodePort", "nodePort": 30080}},
+            # Two nodes may be one small machine, and the load isn't there to be scaled for.
+            **dict.fromkeys(("web", "api"), {"min": 2, "max": 2, "cpuRequest": "50m"}),
             # The load is one address.
             "settings": dict.fromkeys(
                 ("FRONTDESK_REGISTRATIONS_PER_ADDRESS", "FRONTDESK_LOGIN_ATTEMPTS_PER_ADDRESS"), "1000000"

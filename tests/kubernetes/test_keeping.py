@@ -86,7 +86,7 @@ def test_deployment_that_was_scaled_to_nothing_gets_its_fewest_pods(frontdesk: F
 def test_a_second_one_in_the_namespace_has_its_own_of_everything(frontdesk: Frontdesk) -> None:
     before = made(frontdesk.namespace)
     second = Frontdesk(frontdesk.namespace, "two")
-    small = {"min": 1, "max": 2}
+    small = {"min": 1, "max": 1, "cpuRequest": "50m"}
     second.apply(
         {
             "version": BASE,
