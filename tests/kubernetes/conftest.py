@@ -1,5 +1,6 @@
 """A cluster, the controller in it, and one Frontdesk for all tests."""
 
+import os
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.kubernetes import cluster
-from tests.kubernetes.cluster import BASE, DEPLOY, Frontdesk, kubectl
+from tests.kubernetes.cluster import BASE, DEPLOY, Frontdesk, kubectl, until
 
 _OURS = "frontdesk-test-"
 
@@ -75,6 +76,14 @@ def url(namespace: str) -> str:
 def installed(namespace: str, url: str) -> Frontdesk:
     """One Frontdesk of the version that is tested, with a database of its own."""
     found = Frontdesk(namespace, "one")
+    others = (
+        [node["metadata"]["name"] for node in cluster.get("nodes")["items"][1:]]
+        if "NODE_KILL" in os.environ
+        else []
+    )
+    # A volume stays where its first pod is put, and the first node isn't one that is killed.
+    for node in others:
+        kubectl("cordon", node)
     found.apply(
         {
             "version": BASE,
@@ -89,6 +98,9 @@ def installed(namespace: str, url: str) -> Frontdesk:
             ),
         }
     )
+    until("the database", lambda: any("nodeName" in pod["spec"] for pod in found.pods("db")))
+    for node in others:
+        kubectl("uncordon", node)
     found.serves(BASE)
     return found
 
@@ -140,6 +152,4 @@ def everything(tmp_path: Path) -> str:
 
 
 def relative(path: Path, start: Path) -> str:
-    import os.path
-
     return os.path.relpath(path, start)
