@@ -41,6 +41,17 @@ def harm(traffic: Traffic) -> list[str]:
     return [f"{f.kind}: {f.what}" for f in traffic.report.failures if not f.busy] + traffic.report.lost
 
 
+def logged(frontdesk: Frontdesk, traffic: Traffic) -> str:
+    """What pods wrote of the first requests that failed."""
+    found = []
+    for failure in [f for f in traffic.report.failures if not f.busy and f.request_id][:5]:
+        for pod in frontdesk.pods():
+            name = pod["metadata"]["name"]
+            said = kubectl("logs", name, "-n", frontdesk.namespace, "--since=5m").splitlines()
+            found += [f"{name}: {line}" for line in said if failure.request_id in line]
+    return "\n".join(found)
+
+
 def settle(frontdesk: Frontdesk) -> None:
     frontdesk.serves(BASE)
     until("all replicas", lambda: frontdesk.condition("Degraded").get("status") == "False", seconds=180)
@@ -94,7 +105,7 @@ def test_pod_is_killed(frontdesk: Frontdesk, url: str, part: str) -> None:
     # What was in flight there, and could not be repeated, is lost; what was acknowledged isn't.
     assert not traffic.report.lost
     if part in ("api", "web"):
-        assert not [f for f in traffic.report.failed(safe=True) if not f.busy]
+        assert not [f for f in traffic.report.failed(safe=True) if not f.busy], logged(frontdesk, traffic)
 
 
 def test_node_is_drained(frontdesk: Frontdesk, url: str) -> None:
