@@ -147,6 +147,10 @@ export LOAD_IMAGES
 e2e-kubernetes: $(STAMP) ## Manifests and controller in the cluster of KUBECONFIG: make image, then this
 	$(BIN)/python -m pytest -m kubernetes tests/kubernetes $(JUNIT) $(ARGS)
 
+.PHONY: e2e-kubernetes-long
+e2e-kubernetes-long: $(STAMP) ## The same, what takes minutes each: backups, faults, nodes that are drained and killed
+	$(BIN)/python -m pytest -m "kubernetes_long or kubernetes_faults" -s tests/kubernetes $(JUNIT) $(ARGS)
+
 .PHONY: scan-secrets
 scan-secrets: node_modules/.installed ## Look for secrets in what is, or would be, in a commit
 	@git ls-files -z --cached --others --exclude-standard | xargs -0 node_modules/.bin/secretlint --no-glob --maskSecrets

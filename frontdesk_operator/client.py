@@ -72,15 +72,13 @@ class Client:
             "POST", path(manifest["apiVersion"], manifest["kind"], _namespace(manifest)), manifest
         )
 
-    async def replace(self, thing: Mapping[str, Any]) -> Object:
-        """Replace all of it. Raises Conflict if it is no longer what its resourceVersion says."""
+    async def replace(self, thing: Mapping[str, Any], part: str = "") -> Object:
+        """Replace all of it, or its subresource `part`. Raises Conflict if it is no longer what its resourceVersion
+        says."""
         where = path(thing["apiVersion"], thing["kind"], _namespace(thing), thing["metadata"]["name"])
-        return await self._ask("PUT", where, thing, query={"fieldManager": MANAGER})
-
-    async def replace_status(self, thing: Mapping[str, Any]) -> Object:
-        """Replace its status. Raises Conflict if it is no longer what its resourceVersion says."""
-        where = path(thing["apiVersion"], thing["kind"], _namespace(thing), thing["metadata"]["name"])
-        return await self._ask("PUT", f"{where}/status", thing, query={"fieldManager": MANAGER})
+        return await self._ask(
+            "PUT", where + (f"/{part}" if part else ""), thing, query={"fieldManager": MANAGER}
+        )
 
     async def merge(
         self, api: str, kind: str, namespace: str, name: str, change: Mapping[str, Any], part: str = ""

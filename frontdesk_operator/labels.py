@@ -11,12 +11,9 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 CONTROLLER = "frontdesk-operator"
 
 
-def of(instance: str, **more: str) -> dict[str, str]:
-    """Labels that select what the controller made for one Frontdesk; `component` narrows it."""
-    found = {INSTANCE: instance, MANAGED_BY: CONTROLLER}
-    if "component" in more:
-        found[COMPONENT] = more["component"]
-    return found
+def of(instance: str) -> dict[str, str]:
+    """Labels that select what the controller made for one Frontdesk."""
+    return {INSTANCE: instance, MANAGED_BY: CONTROLLER}
 
 
 def instance(thing: Mapping[str, Any]) -> str:

@@ -55,7 +55,9 @@ def ready(thing: Object | None) -> tuple[int, int]:
 
 async def last_backup(client: Client, namespace: str, instance: str) -> tuple[Object | None, str]:
     """The last backup's Job that succeeded, and what the one after it failed with, if one did."""
-    jobs = await client.select("batch/v1", "Job", namespace, labels.of(instance, component="backup"))
+    jobs = await client.select(
+        "batch/v1", "Job", namespace, {**labels.of(instance), labels.COMPONENT: "backup"}
+    )
     jobs.sort(key=lambda job: str(job["metadata"]["creationTimestamp"]))
     succeeded, failed = None, ""
     for found in jobs:

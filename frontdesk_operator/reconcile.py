@@ -4,6 +4,7 @@ Called again and again, from wherever the one before ended: it remembers nothing
 """
 
 import contextlib
+import dataclasses
 import datetime
 import hashlib
 import json
@@ -79,11 +80,10 @@ class _Look:
         after = upgrade.advance(going, self.before.get("image"), seen, now())
         if after.upgrade and after.upgrade["step"] in ("migrate", "verify"):
             self.stuck = (seen.migration if after.upgrade["step"] == "migrate" else seen.verification).message
-        self._adopt(
-            after
-            if after.upgrade is None or after.refused
-            else Next(after.upgrade, after.image, self.state.get("refused"), after.event)
-        )
+        if after.upgrade is not None:
+            # What was refused before is so until this has succeeded.
+            after = dataclasses.replace(after, refused=self.state.get("refused"))
+        self._adopt(after)
         await self._backup()
         await self.write()
         await self._tell(after)
@@ -226,7 +226,7 @@ class _Look:
         if "image" in status:
             status["version"] = render.tag(status["image"])
         counts = {}
-        for part in ("web", "api", "edge"):
+        for part in upgrade.ROLES:
             counts[part] = observe.ready(self.live.get(("Deployment", f"{self.name}-{part}")))
             if self.live:
                 status[part] = "{}/{}".format(*counts[part])
@@ -237,7 +237,7 @@ class _Look:
         else:
             status["conditions"] = self.before["conditions"]
         if status != self.before:
-            await write_status(self.client, self.frontdesk, status)
+            await self.client.replace({**self.frontdesk, "status": status}, "status")
 
     def _conditions(self, counts: Mapping[str, tuple[int, int]], failed: str) -> list[conditions.Condition]:
         going, refused = self.state.get("upgrade"), self.state.get("refused")
@@ -307,12 +307,7 @@ async def _suspended(client: Client, frontdesk: Object) -> None:
         "observedGeneration": frontdesk["metadata"]["generation"],
     }
     if status != before:
-        await write_status(client, frontdesk, status)
-
-
-async def write_status(client: Client, frontdesk: Object, status: Mapping[str, Any]) -> None:
-    """Replace the status. Raises Conflict if the resource has changed since it was read."""
-    await client.replace_status({**frontdesk, "status": status})
+        await client.replace({**frontdesk, "status": status}, "status")
 
 
 def now() -> str:

@@ -117,11 +117,8 @@ def verification(frontdesk: Mapping[str, Any], image: str, attempt: str) -> Mani
     container = job["spec"]["template"]["spec"]["containers"][0]
     container["image"] = part(image, "goss")
     scheme = "https" if "tls" in spec["edge"] else "http"
-    for variable in container["env"]:
-        if variable["name"] == "URL":
-            variable["value"] = f"{scheme}://{name}-edge.$(NAMESPACE).svc"
-        elif variable["name"] == "PUBLIC_URL":
-            variable["value"] = spec["publicURL"].rstrip("/")
+    (url,) = (variable for variable in container["env"] if variable["name"] == "URL")
+    url["value"] = f"{scheme}://{name}-edge.$(NAMESPACE).svc"
     return job
 
 

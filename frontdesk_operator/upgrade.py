@@ -8,7 +8,7 @@ anew goes on where it was. The database isn't rolled back: each migration is saf
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -59,7 +59,7 @@ class Next:
     upgrade: Mapping[str, Any] | None
     image: str | None
     refused: Mapping[str, Any] | None = None
-    event: tuple[str, str, str] | None = field(default=None)
+    event: tuple[str, str, str] | None = None
 
 
 def begin(spec: Mapping[str, Any], generation: int, status: Mapping[str, Any], now: str) -> Next:
@@ -110,12 +110,11 @@ def advance(upgrade: Mapping[str, Any], serves: str | None, seen: Seen, now: str
     if step == "rollback":
         return _roll_back(upgrade, serves, seen, now)
     progress = _of(step, seen)
+    # A first installation that had failed may be under way again.
+    going = {k: v for k, v in upgrade.items() if k not in ("reason", "message")}
     if progress.state is State.WAITING:
-        # A first installation that had failed is under way again.
-        going = {k: v for k, v in upgrade.items() if k not in ("reason", "message")}
         return Next(going, serves)
     if progress.state is State.DONE:
-        going = {k: v for k, v in upgrade.items() if k not in ("reason", "message")}
         if step == STEPS[-1]:
             return Next(None, upgrade["to"], event=("Normal", "Upgraded", f"{upgrade['to']} serves"))
         return Next({**going, "step": STEPS[STEPS.index(step) + 1]}, serves)

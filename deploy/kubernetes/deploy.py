@@ -147,17 +147,10 @@ class Deployment:
             if failed:
                 return failed
         [job] = self._verify
-        kubectl(
-            "delete",
-            "job",
-            job["metadata"]["name"],
-            "--namespace",
-            self.namespace,
-            "--ignore-not-found",
-            "--wait",
-        )
+        name = job["metadata"]["name"]
+        self._kubectl("delete", "job", name, "--ignore-not-found", "--wait")
         kubectl("apply", "--filename", "-", stdin=yaml.safe_dump(job))
-        return self._follow_job(job["metadata"]["name"])
+        return self._follow_job(name)
 
     def _take_back(self) -> str:
         self._until = time.monotonic() + self._seconds
@@ -167,14 +160,7 @@ class Deployment:
             if not was or now["spec"]["template"] == was["spec"]["template"]:
                 continue
             revision = was["metadata"]["annotations"][_REVISION]
-            kubectl(
-                "rollout",
-                "undo",
-                f"deployment/{name}",
-                f"--to-revision={revision}",
-                "--namespace",
-                self.namespace,
-            )
+            self._kubectl("rollout", "undo", f"deployment/{name}", f"--to-revision={revision}")
             self._say(f"{name}: told to be as before")
             changed.append(name)
         for name in changed:
@@ -188,9 +174,7 @@ class Deployment:
             conditions = self._get("job", name).get("status", {}).get("conditions", [])
             held = {one["type"]: one.get("message", "") for one in conditions if one["status"] == "True"}
             if "Failed" in held:
-                logs = kubectl(
-                    "logs", f"job/{name}", "--namespace", self.namespace, "--tail", "20", check=False
-                )
+                logs = self._kubectl("logs", f"job/{name}", "--tail", "20", check=False)
                 return False, f"{held['Failed']}\n{logs}", "failed"
             return "Complete" in held, "", "finished" if "Complete" in held else "runs"
 
@@ -228,9 +212,7 @@ class Deployment:
     def _waiting(self) -> str:
         """Why containers don't run, a line each."""
         lines = []
-        for pod in json.loads(kubectl("get", "pods", "--namespace", self.namespace, "--output", "json"))[
-            "items"
-        ]:
+        for pod in self._pods():
             for one in pod["status"].get("containerStatuses", []):
                 waits = one.get("state", {}).get("waiting")
                 if waits:
@@ -240,16 +222,8 @@ class Deployment:
         return "".join(lines)
 
     def _report(self, verified: str) -> None:
-        words = [
-            "--namespace",
-            self.namespace,
-            "--selector",
-            "app.kubernetes.io/name=frontdesk",
-            "--output",
-            "json",
-        ]
         where: dict[tuple[str, str], list[str]] = {}
-        for pod in json.loads(kubectl("get", "pods", *words))["items"]:
+        for pod in self._pods():
             if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]:
                 part = pod["metadata"]["labels"].get("app.kubernetes.io/component", "?")
                 where.setdefault((part, pod["spec"]["containers"][0]["image"]), []).append(
@@ -261,10 +235,18 @@ class Deployment:
         print(verified)
 
     def _get(self, kind: str, name: str) -> Object:
-        found = kubectl(
-            "get", kind, name, "--namespace", self.namespace, "--ignore-not-found", "--output", "json"
-        )
+        found = self._kubectl("get", kind, name, "--ignore-not-found", "--output", "json")
         return json.loads(found) if found.strip() else {}
+
+    def _pods(self) -> list[Object]:
+        found = self._kubectl(
+            "get", "pods", "--selector", "app.kubernetes.io/name=frontdesk", "--output", "json"
+        )
+        pods: list[Object] = json.loads(found)["items"]
+        return pods
+
+    def _kubectl(self, *words: str, check: bool = True) -> str:
+        return kubectl(*words, "--namespace", self.namespace, check=check)
 
     def _say(self, text: str) -> None:
         print(f"{time.monotonic() - self._began:5.0f} s  {text}", flush=True)

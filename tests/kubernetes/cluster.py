@@ -28,9 +28,11 @@ def kubectl(*arguments: str, stdin: str = "", check: bool = True) -> str:
     return done.stdout if done.returncode == 0 else done.stderr
 
 
-def get(kind: str, name: str = "", *, namespace: str = "", labels: str = "") -> Object:
+def get(
+    kind: str, name: str = "", *, namespace: str = "", labels: str = "", everywhere: bool = False
+) -> Object:
     """One object, or a list's."""
-    where = ["--namespace", namespace] if namespace else []
+    where = ["--namespace", namespace] if namespace else ["--all-namespaces"] if everywhere else []
     what = [name] if name else (["--selector", labels] if labels else [])
     found: Object = json.loads(kubectl("get", kind, *what, *where, "--output", "json"))
     return found
@@ -59,6 +61,9 @@ def make_version(target: str, tag: str, *, checks: str = "") -> list[str]:
     made = [f"frontdesk:{tag}", f"frontdesk-edge:{tag}", f"frontdesk-goss:{tag}"]
     arguments = [f"FROM=frontdesk:{BASE}", "--target", target, "--tag", made[0], str(VERSIONS)]
     subprocess.run([*build, *arguments], check=True, capture_output=True)
+    if target in ("broken", "unmigrated"):
+        # Nothing of it but its migration is ever run.
+        return made[:1]
     subprocess.run(["docker", "tag", f"frontdesk-edge:{BASE}", made[1]], check=True)
     if checks:
         file = str(VERSIONS / "Dockerfile.goss")
@@ -157,7 +162,12 @@ class Frontdesk:
             for e in found
             if e["involvedObject"].get("name") == self.name and e["involvedObject"]["kind"] == "Frontdesk"
         ]
-        return [e["reason"] for e in sorted(mine, key=lambda e: str(e["metadata"]["creationTimestamp"]))]
+        # Times are whole seconds, in which several happen.
+        return [e["reason"] for e in sorted(mine, key=lambda e: int(e["metadata"]["resourceVersion"]))]
+
+    def told(self, *reasons: str) -> None:
+        """Wait until the last that was told is this: an Event comes after the status that it's about."""
+        until(f"the Events {reasons}", lambda: tuple(self.events()[-len(reasons) :]) == reasons, seconds=10)
 
     def pods(self, component: str = "") -> list[Object]:
         """Its pods that aren't on their way out."""

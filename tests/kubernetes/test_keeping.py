@@ -10,7 +10,7 @@ from tests.kubernetes import cluster
 from tests.kubernetes.cluster import BASE, Frontdesk, Object, get, kubectl, until
 from tests.kubernetes.test_upgrades import unharmed
 
-pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 KINDS = (
     "deployments,statefulsets,services,serviceaccounts,configmaps,poddisruptionbudgets,"
@@ -25,6 +25,7 @@ def made(namespace: str) -> list[tuple[str, str]]:
     return sorted((thing["kind"], thing["metadata"]["name"]) for thing in found)
 
 
+@pytest.mark.kubernetes
 def test_every_object_that_is_deleted_comes_back(frontdesk: Frontdesk) -> None:
     before = made(frontdesk.namespace)
     assert len(before) > 20
@@ -48,6 +49,7 @@ def _container(deployment: Object) -> Object:
     return found
 
 
+@pytest.mark.kubernetes
 @pytest.mark.parametrize(
     "patch",
     [
@@ -77,16 +79,18 @@ def test_edited_deployment_is_put_right(frontdesk: Frontdesk, patch: Object) -> 
     frontdesk.serves(BASE)
 
 
+@pytest.mark.kubernetes
 def test_deployment_that_was_scaled_to_nothing_gets_its_fewest_pods(frontdesk: Frontdesk) -> None:
     kubectl("scale", "deployment", "one-web", "-n", frontdesk.namespace, "--replicas=0")
     until("pods", lambda: len(frontdesk.pods("web")) >= 2, seconds=60)
     frontdesk.serves(BASE)
 
 
+@pytest.mark.kubernetes_long
 def test_a_second_one_in_the_namespace_has_its_own_of_everything(frontdesk: Frontdesk) -> None:
     before = made(frontdesk.namespace)
     second = Frontdesk(frontdesk.namespace, "two")
-    small = {"min": 1, "max": 2}
+    small = {"min": 1, "max": 1, "cpuRequest": "50m"}
     second.apply(
         {
             "version": BASE,
@@ -107,6 +111,7 @@ def test_a_second_one_in_the_namespace_has_its_own_of_everything(frontdesk: Fron
     assert frontdesk.condition("Ready")["status"] == "True"
 
 
+@pytest.mark.kubernetes_long
 def test_passwords_are_changed_and_no_request_fails(frontdesk: Frontdesk, url: str) -> None:
     before = cluster.secret(frontdesk.namespace, "one-database")
     with running(url, rate=30) as traffic:
@@ -134,6 +139,7 @@ def _connect(frontdesk: Frontdesk, url: str) -> str:
     return "authentication failed" if "password authentication" in said or "not permitted" in said else said
 
 
+@pytest.mark.kubernetes_long
 def test_backups_come_by_schedule_and_can_be_read(frontdesk: Frontdesk) -> None:
     frontdesk.change(backup={"schedule": "* * * * *", "keep": 1, "storage": "1Gi"})
     first = until("a backup", lambda: frontdesk.status.get("lastBackup"), seconds=150)
@@ -145,6 +151,7 @@ def test_backups_come_by_schedule_and_can_be_read(frontdesk: Frontdesk) -> None:
     until("no schedule", lambda: not get("cronjobs", namespace=frontdesk.namespace)["items"])
 
 
+@pytest.mark.kubernetes
 def test_suspended_it_is_left_alone(frontdesk: Frontdesk) -> None:
     frontdesk.change(suspend=True)
     until("the news", lambda: frontdesk.condition("Progressing").get("reason") == "Suspended")
@@ -153,6 +160,7 @@ def test_suspended_it_is_left_alone(frontdesk: Frontdesk) -> None:
     until("the service", lambda: ("Service", "one-web") in made(frontdesk.namespace))
 
 
+@pytest.mark.kubernetes_long
 def test_deleted_it_leaves_its_data_and_made_again_it_has_them(frontdesk: Frontdesk) -> None:
     spec = frontdesk.read()["spec"]
     before = cluster.secret(frontdesk.namespace, "one-database")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.kubernetes import deploy
 from frontdesk import settings
 from frontdesk_operator import render as operator_render
 from tests.kubernetes.cluster import DEPLOY, ROOT, kubectl
@@ -140,17 +141,23 @@ def test_service_account_token_is_only_where_kubernetes_is_asked(everything: str
     assert with_token == {"passwords", "operator"}
 
 
-@pytest.mark.parametrize("folder", ["overlays/local", "overlays/production"])
-def test_each_version_has_a_migration_of_its_own(folder: str) -> None:
-    things = objects(render(folder))
-    images = {
-        component: pod["containers"][0]["image"].rpartition(":")[2] for component, pod in templates(things)
-    }
-    (job,) = (
-        t["metadata"]["name"] for t in things if t["kind"] == "Job" and "migrate" in t["metadata"]["name"]
-    )
-    assert job == f"frontdesk-migrate-{images['api']}"
-    assert images["web"] == images["migrate"] == images["edge"] == images["api"]
+@pytest.mark.parametrize("folder", ["local", "production"])
+@pytest.mark.parametrize("registry", ["", "registry.example.org/team", "registry.example.org:5000"])
+def test_each_version_has_a_migration_of_its_own(folder: str, registry: str) -> None:
+    things = deploy.render(DEPLOY / "overlays" / folder, "1.2.3", registry)
+    for thing in things:
+        if thing["kind"] in ("Job", "Deployment"):
+            labels = thing["spec"]["template"]["metadata"]["labels"]
+            assert thing["metadata"]["labels"]["app.kubernetes.io/version"] == "1.2.3"
+            assert labels["app.kubernetes.io/version"] == "1.2.3"
+    jobs = {t["metadata"]["name"] for t in things if t["kind"] == "Job"}
+    assert jobs >= {"frontdesk-migrate-1.2.3", "frontdesk-verify-1.2.3"}
+    for component, pod in templates(things):
+        name, _, version = pod["containers"][0]["image"].rpartition(":")
+        if component != "db":
+            assert version == "1.2.3"
+        if registry and component != "db":
+            assert name.startswith(f"{registry}/frontdesk")
 
 
 def test_changed_setting_and_changed_file_roll_the_pods(tmp_path: Path) -> None:

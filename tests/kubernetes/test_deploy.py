@@ -1,0 +1,123 @@
+"""`make deploy-kubernetes`: plain manifests in an empty cluster, then versions that hold, and ones that don't."""
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.kubernetes import cluster
+from tests.kubernetes.cluster import BASE, DEPLOY, ROOT, get, kubectl
+from tests.kubernetes.conftest import Version, relative
+
+pytestmark = pytest.mark.timeout(900)
+
+
+def deploy(overlay: Path, version: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.kubernetes.deploy", version],
+        cwd=ROOT,
+        env={**os.environ, "OVERLAY": str(overlay), "REGISTRY": "", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def overlay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """overlays/local in a namespace of its own, and small."""
+    namespace = f"frontdesk-test-{secrets.token_hex(3)}"
+    folder = tmp_path_factory.mktemp("overlay")
+    told = yaml.safe_load((DEPLOY / "overlays/local/kustomization.yaml").read_text(encoding="utf-8"))
+    for kind in ("resources", "components"):
+        told[kind] = [relative(DEPLOY / "overlays/local" / one, folder) for one in told[kind]]
+    told["namespace"] = namespace
+    request = {
+        "op": "replace",
+        "path": "/spec/template/spec/containers/0/resources/requests/cpu",
+        "value": "50m",
+    }
+    told["patches"] = [
+        {"target": {"kind": "Deployment"}, "patch": yaml.safe_dump([request])},
+        {
+            "target": {"kind": "HorizontalPodAutoscaler"},
+            "patch": yaml.safe_dump([{"op": "replace", "path": "/spec/maxReplicas", "value": 2}]),
+        },
+    ]
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(told), encoding="utf-8")
+    yield folder
+    kubectl("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")
+
+
+def _images(overlay: Path) -> set[str]:
+    namespace = yaml.safe_load((overlay / "kustomization.yaml").read_text(encoding="utf-8"))["namespace"]
+    deployments = get("deployments", namespace=namespace)["items"]
+    return {d["spec"]["template"]["spec"]["containers"][0]["image"] for d in deployments}
+
+
+@pytest.mark.kubernetes_long
+def test_it_comes_to_an_empty_cluster_and_the_next_version_after_it(overlay: Path, version: Version) -> None:
+    cluster.load_images("postgres:18")
+    done = deploy(overlay, BASE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"Version {BASE} runs. Goss's checks hold" in done.stdout
+    other = version("same")
+    done = deploy(overlay, other)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert _images(overlay) == {f"frontdesk:{other}", f"frontdesk-edge:{other}"}
+    assert f"api      frontdesk:{other}  2 on " in done.stdout
+
+
+@pytest.mark.kubernetes_long
+@pytest.mark.parametrize(
+    ("target", "checks", "words"),
+    [
+        ("broken", "", "FRONTDESK_NO_SUCH_SETTING is no setting"),
+        ("same", "refuse", "no-such-page"),
+    ],
+)
+def test_version_that_does_not_hold_is_taken_back(
+    overlay: Path, version: Version, target: str, checks: str, words: str
+) -> None:
+    before = _images(overlay)
+    done = deploy(overlay, version(target, checks=checks))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert words in done.stderr
+    assert "Everything is as before this deployment." in done.stdout
+    assert _images(overlay) == before
+
+
+@pytest.mark.kubernetes_long
+def test_version_whose_images_are_nowhere_is_taken_back_in_time(overlay: Path) -> None:
+    before = _images(overlay)
+    done = deploy(overlay, "nowhere", DEPLOY_TIMEOUT="20")
+    assert done.returncode == 1
+    assert "not done within 20 s (DEPLOY_TIMEOUT)" in done.stderr
+    assert "ImagePull" in done.stderr
+    assert _images(overlay) == before
+
+
+@pytest.mark.kustomize
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"DEPLOY_TIMEOUT": "soon"}, "DEPLOY_TIMEOUT is a number of seconds"),
+        ({"OVERLAY": "/nowhere"}, "OVERLAY=/nowhere has no kustomization.yaml"),
+        (
+            {"OVERLAY": str(DEPLOY / "operator")},
+            "the overlay lacks frontdesk-api, frontdesk-edge, frontdesk-web",
+        ),
+        ({"KUBECONFIG": "/nowhere"}, "kubectl get deployment"),
+    ],
+)
+def test_what_can_not_begin_is_said_in_a_line(variables: dict[str, str], words: str) -> None:
+    done = deploy(DEPLOY / "overlays/local", BASE, **variables)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Not begun: ")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
