@@ -48,6 +48,8 @@ class Swarm:
             self.environment["DOCKER_HOST"] = self._hosts[0]
         if os.environ.get("SWARM_CONTEXT"):
             self.environment["DOCKER_CONTEXT"] = os.environ["SWARM_CONTEXT"]
+            # Docker asks that before its context.
+            self.environment.pop("DOCKER_HOST", None)
 
     def talk_to_another_than(self, number: int) -> None:
         """From here on through a manager that isn't node `number`, which is about to go."""
