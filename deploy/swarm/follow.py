@@ -157,16 +157,18 @@ def _since(timestamp: str) -> float:
 def _last_words(service: Json) -> str:
     """Why Swarm says that the last task of this update failed, and what that wrote."""
     # Others have failed before it, of which nobody asks. RFC 3339 with one number of digits sorts as text.
+    # Swarm stops what never gets healthy, and calls that "complete" if it stops in good order.
     since = (service.get("UpdateStatus") or {}).get("StartedAt", "")
     words = ""
     try:
         failures = [
             t
             for t in tasks(service)
-            if t["Status"]["State"] in ("failed", "rejected") and t["CreatedAt"] > since
+            if t["Status"]["State"] in ("failed", "rejected", "complete") and t["CreatedAt"] > since
         ]
         if failures:
-            words = f"\n  the last task that failed: {_error(failures[0])}"
+            why = failures[0]["Status"].get("Err") or "it never got healthy"
+            words = f"\n  the last task that failed: {why}"
             lines = docker("service", "logs", "--raw", "--tail", "3", failures[0]["ID"], seconds=10)
             words += "".join(f"\n  its log: {line}" for line in lines.splitlines())
     except DockerError:
