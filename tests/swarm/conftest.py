@@ -152,6 +152,8 @@ def swarm() -> Iterator[Swarm]:
         for name, words in (("plain_service", []), ("plain_data", ["--internal"])):
             if name not in made:
                 swarm.docker("network", "create", "--driver", "overlay", *words, name)
+    # As docs/swarm.md says.
+    swarm.docker("swarm", "update", "--dispatcher-heartbeat", "15s")
     nodes = swarm.nodes()
     for node in nodes:
         swarm.docker("node", "update", "--label-add", "frontdesk.edge=true", node["ID"])
