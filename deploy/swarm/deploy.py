@@ -109,7 +109,8 @@ class Deployment:
         ]
         self._roll_back(touched)
         failed = follow(self.stack, touched, self.say, seconds=self._seconds, judge=self._is_back)
-        if failed and (others := self._not_as_before(touched)):
+        others = self._not_as_before(touched)
+        if others:
             for name in others:
                 version = image(self.before[name]).rpartition(":")[2]
                 self._tell([name], {**self.variables, "VERSION": version, "DB_VERSION": version})
@@ -131,10 +132,10 @@ class Deployment:
         return [name for name in names if _template(now[name]) != _template(self.before[name])]
 
     def _is_back(self, service: Json, its_tasks: list[Json], cluster: list[Json]) -> Standing:
-        # When we and Swarm take the same update back at once, the second goes forward again.
+        # What Swarm goes back to is what was told last but one, by whomever.
         name = service["Spec"]["Name"].removeprefix(f"{self.stack}_")
         if _template(service) != _template(self.before[name]):
-            return Standing(False, "isn't told to be as before", "isn't told to be as before")
+            return Standing(False, "it isn't told to be as before", "not told to be as before")
         return is_back(service, its_tasks, cluster)
 
     def _tell(self, names: list[str], variables: dict[str, str]) -> None:
