@@ -75,6 +75,9 @@ class Deployment:
             found.append(f"these secrets are missing: {', '.join(missing)}: make swarm-secrets")
         if not self.variables.get("PUBLIC_URL"):
             found.append("PUBLIC_URL must say what people type: PUBLIC_URL=https://accounts.example.org")
+        else:
+            # Mistakes in the files, and in the variables that fill them.
+            _config(self._files, self.variables)
         for name, service in self.before.items():
             # An older one is stuck, and the next deployment is what mends it.
             if 0 < (since := under_way(service)) < self._seconds:
@@ -218,7 +221,7 @@ def _deploy(version: str) -> int:
         deployment = Deployment(stack, version, files, seconds)
         obstacles = deployment.obstacles()
     except DockerError as error:
-        print(f"The swarm can't be asked: {error}", file=sys.stderr)
+        print(f"Not begun: {error}", file=sys.stderr)
         return 2
     for obstacle in obstacles:
         print(f"Not begun: {obstacle}", file=sys.stderr)
