@@ -62,6 +62,7 @@ def _begin(
     image = f"{variables['REGISTRY']}frontdesk-goss:{variables['VERSION']}"
     mapped = [] if host == address else ["--host", f"{host}:{address}"]
     # The certificate may be on its last day: that's no reason to refuse its successor.
+    unresolved = ["--no-resolve-image"] if variables.get("RESOLVE_IMAGE") == "never" else []
     facts = {"url": url, "unreachable": ["db:5432"], "replicas": replicas, "certificate_days": 1}
     docker(
         *("service", "create", "--detach", "--quiet", "--name", name, "--mode", "replicated-job"),
@@ -76,7 +77,7 @@ def _begin(
         ),
         *("--with-registry-auth", "--read-only", "--cap-drop", "ALL", "--mount", "type=tmpfs,target=/tmp"),
         # Where the edge is: what it can't reach, nobody can who breaks into it.
-        *("--network", network, "--endpoint-mode", "dnsrr", *mapped, image),
+        *("--network", network, "--endpoint-mode", "dnsrr", *mapped, *unresolved, image),
         # YAML is a superset of JSON.
         *("/goss/stack.yaml", "--vars-inline", json.dumps(facts), "validate", "--format", "tap"),
     )

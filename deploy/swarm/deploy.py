@@ -6,8 +6,8 @@ didn't hold, and everything is as before; 2 nothing was begun; 3 it didn't hold 
 """
 
 import argparse
+import math
 import os
-import subprocess
 import sys
 import time
 from typing import Any
@@ -15,13 +15,23 @@ from typing import Any
 import yaml
 
 from deploy.swarm import checks, given
-from deploy.swarm.follow import follow, is_back, summary
-from deploy.swarm.swarm import DockerError, Json, docker, filled, is_job, labelled, nodes, services, usable
+from deploy.swarm.follow import Standing, follow, is_back, summary, under_way
+from deploy.swarm.swarm import (
+    DockerError,
+    Json,
+    docker,
+    filled,
+    image,
+    is_job,
+    labelled,
+    nodes,
+    services,
+    usable,
+)
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _GROUPS = (["db"], ["migrate"], ["web", "api"], ["edge"])
 _NAMES = [name for group in _GROUPS for name in group]
-_BUSY = ("updating", "rollback_started")
 
 
 class Deployment:
@@ -34,10 +44,9 @@ class Deployment:
         self._seconds = seconds
         self._began = time.monotonic()
         self.before = services(stack)
-        self.variables = given.variables(version, self.before)
-        self.variables["STACK"] = stack
-        self._kept = given.secret_names()
-        self.variables = {**given.newest(stack, self._kept), **self.variables}
+        self._secrets = given.secret_names()
+        told = given.variables(version, self.before)
+        self.variables = {**given.newest(stack, self._secrets), **told, "STACK": stack}
 
     def say(self, text: str) -> None:
         """A line for whoever watches, with the seconds since the beginning."""
@@ -61,96 +70,100 @@ class Deployment:
         names = [f"{self.stack}_{name}_1" for name in given.DATABASE_SECRETS]
         for variable, group in given.SECRETS.items():
             names += [f"{self.stack}_{name}_{self.variables.get(variable, 1)}" for name in group]
-        missing = [name for name in names if name not in self._kept]
+        missing = [name for name in names if name not in self._secrets]
         if missing:
             found.append(f"these secrets are missing: {', '.join(missing)}: make swarm-secrets")
         if not self.variables.get("PUBLIC_URL"):
             found.append("PUBLIC_URL must say what people type: PUBLIC_URL=https://accounts.example.org")
+        else:
+            # Mistakes in the files, and in the variables that fill them.
+            _config(self._files, self.variables)
         for name, service in self.before.items():
-            # Of a job that was taken back, Swarm says for ever that this has begun.
-            if not is_job(service) and (service.get("UpdateStatus") or {}).get("State") in _BUSY:
+            # An older one is stuck, and the next deployment is what mends it.
+            if 0 < (since := under_way(service)) < self._seconds:
                 found.append(
-                    f"{name} is just being updated: wait for that to end (docker service ps {self.stack}_{name})"
+                    f"{name} has been changing its version for {since:.0f} s: wait for that to end, or at the most "
+                    f"until it's {self._seconds:.0f} s (docker service ps {self.stack}_{name})"
                 )
         return found
 
     def bring(self) -> str:
         """Deploy group after group; why it failed, or an empty text."""
-        whole = self._whole()
+        known = _config(self._files, self.variables)["services"]
+        for name in self.before:
+            if name not in known:
+                self.say(f"{name}: isn't in the stack file (any more): docker service rm {self.stack}_{name}")
         for group in _GROUPS:
-            there = [name for name in group if name in whole["services"]]
-            if not there:
-                continue
-            part = {**whole, "services": {name: whole["services"][name] for name in there}}
-            # The database stays at the very image that it runs, even if its tag now means another.
-            resolve = self.variables.get("RESOLVE_IMAGE") or ("changed" if group == ["db"] else "always")
-            words = [
-                "--detach=true",
-                "--with-registry-auth",
-                "--resolve-image",
-                resolve,
-                "-c",
-                "-",
-                self.stack,
-            ]
-            docker("stack", "deploy", *words, given=yaml.safe_dump(part), seconds=300)
-            self.say(f"{' and '.join(there)}: told to be version {self._version_of(there[0])}")
-            failed = follow(self.stack, there, self.say, seconds=self._seconds)
+            self._tell(group, self.variables)
+            failed = follow(self.stack, group, self.say, seconds=self._seconds)
             if failed:
                 return failed
         return ""
 
     def take_back(self) -> str:
         """Bring every service that this deployment changed back to what it was; why it failed, or an empty text."""
-        changed = []
-        for name, service in services(self.stack).items():
-            was = self.before.get(name)
-            if was is None:
-                self.say(f"{name}: is new, there is nothing before it to go back to: left as it is")
-                continue
-            if _template(service) == _template(was):
-                continue
-            if (service.get("UpdateStatus") or {}).get("State") != "rollback_started":
-                docker("service", "rollback", "--detach", service["ID"])
-                self.say(f"{name}: told to be as before")
-            changed.append(name)
-        failed = follow(self.stack, changed, self.say, seconds=self._seconds, judge=is_back)
-        if failed:
-            return failed
-        wrong = [
+        now = services(self.stack)
+        for name in now.keys() - self.before.keys():
+            self.say(f"{name}: is new, there is nothing before it to go back to: left as it is")
+        touched = [
             name
-            for name, service in services(self.stack).items()
-            if name in self.before and _template(service) != _template(self.before[name])
+            for name, was in self.before.items()
+            if name in now and now[name]["Version"] != was["Version"]
         ]
-        return f"still not as before: {', '.join(wrong)}" if wrong else ""
+        self._roll_back(touched)
+        failed = follow(self.stack, touched, self.say, seconds=self._seconds, judge=self._is_back)
+        others = self._not_as_before(touched)
+        if others:
+            for name in others:
+                version = image(self.before[name]).rpartition(":")[2]
+                self._tell([name], {**self.variables, "VERSION": version, "DB_VERSION": version})
+            failed = follow(self.stack, touched, self.say, seconds=self._seconds, judge=self._is_back)
+        return failed
+
+    def _roll_back(self, touched: list[str]) -> None:
+        for name in self._not_as_before(touched):
+            try:
+                docker("service", "rollback", "--detach", f"{self.stack}_{name}")
+                self.say(f"{name}: told to be as before")
+            except DockerError as error:
+                # Swarm forgets it when it takes an update back by itself, perhaps just now.
+                if "previous spec" not in str(error):
+                    raise
+
+    def _not_as_before(self, names: list[str]) -> list[str]:
+        now = services(self.stack)
+        return [name for name in names if _template(now[name]) != _template(self.before[name])]
+
+    def _is_back(self, service: Json, its_tasks: list[Json], cluster: list[Json]) -> Standing:
+        # What Swarm goes back to is what was told last but one, by whomever.
+        name = service["Spec"]["Name"].removeprefix(f"{self.stack}_")
+        if _template(service) != _template(self.before[name]):
+            return Standing(False, "it isn't told to be as before", "not told to be as before")
+        return is_back(service, its_tasks, cluster)
+
+    def _tell(self, names: list[str], variables: dict[str, str]) -> None:
+        whole = _config(self._files, variables)
+        part = {**whole, "services": {name: whole["services"][name] for name in names}}
+        # The database stays at the very image that it runs, even if its tag now means another.
+        resolve = variables.get("RESOLVE_IMAGE") or ("changed" if names == ["db"] else "always")
+        words = ("--detach=true", "--with-registry-auth", "--resolve-image", resolve, "-c", "-", self.stack)
+        docker("stack", "deploy", *words, given=yaml.safe_dump(part), seconds=300)
+        version = variables["DB_VERSION" if names == ["db"] else "VERSION"]
+        self.say(f"{' and '.join(names)}: told to be version {version}")
 
     def report(self, verified: str) -> None:
         """What runs where."""
-        print()
-        for line in summary(self.stack, _NAMES):
-            print(line)
-        print(verified)
+        try:
+            lines = summary(self.stack, _NAMES)
+        except DockerError as error:
+            lines = [f"(The swarm can't be asked what runs where: {error})"]
+        print("", *lines, verified, sep="\n")
 
-    def strangers(self) -> list[str]:
-        """Services of the stack that its file doesn't know (any more)."""
-        return [f"{self.stack}_{name}" for name in self.before if name not in self._whole()["services"]]
 
-    def _whole(self) -> dict[str, Any]:
-        words = [word for file in self._files for word in ("-c", file)]
-        done = subprocess.run(
-            ["docker", "stack", "config", *words],
-            env={**os.environ, **self.variables},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise DockerError(done.stderr.strip())
-        whole: dict[str, Any] = yaml.safe_load(done.stdout)
-        return whole
-
-    def _version_of(self, name: str) -> str:
-        return self.variables["DB_VERSION"] if name == "db" else self.version
+def _config(files: list[str], variables: dict[str, str]) -> dict[str, Any]:
+    words = [word for file in files for word in ("-c", file)]
+    whole: dict[str, Any] = yaml.safe_load(docker("stack", "config", *words, variables=variables))
+    return whole
 
 
 def _template(service: Json) -> Any:
@@ -181,6 +194,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Bring a version of Frontdesk to a swarm; docs/swarm.md.")
     parser.add_argument("version", help="the images' tag")
     options = parser.parse_args()
+    try:
+        return _deploy(options.version)
+    except KeyboardInterrupt:
+        print(
+            "\nInterrupted. What was begun goes on in the swarm; run this again to end it.", file=sys.stderr
+        )
+        return 130
+
+
+def _deploy(version: str) -> int:
     refused = _is_manager()
     if refused:
         print(refused, file=sys.stderr)
@@ -189,19 +212,20 @@ def main() -> int:
     stack = os.environ.get("STACK") or "frontdesk"
     try:
         seconds = float(os.environ.get("DEPLOY_TIMEOUT") or 900)
-        deployment = Deployment(stack, options.version, files, seconds)
-        obstacles = deployment.obstacles()
     except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
         print("DEPLOY_TIMEOUT is a number of seconds.", file=sys.stderr)
         return 2
+    try:
+        deployment = Deployment(stack, version, files, seconds)
+        obstacles = deployment.obstacles()
     except DockerError as error:
-        print(f"The swarm can't be asked: {error}", file=sys.stderr)
+        print(f"Not begun: {error}", file=sys.stderr)
         return 2
     for obstacle in obstacles:
         print(f"Not begun: {obstacle}", file=sys.stderr)
-    if obstacles:
-        return 2
-    return _go(deployment)
+    return 2 if obstacles else _go(deployment)
 
 
 def _go(deployment: Deployment) -> int:
@@ -212,14 +236,7 @@ def _go(deployment: Deployment) -> int:
             failed, verified = checks.run(deployment.stack, deployment.variables, deployment.say)
     except DockerError as error:
         failed = str(error)
-    except KeyboardInterrupt:
-        print(
-            "\nInterrupted. What was begun goes on in the swarm; run this again to end it.", file=sys.stderr
-        )
-        return 130
     if not failed:
-        for name in deployment.strangers():
-            print(f"{name} isn't in the stack file: docker service rm {name}")
         deployment.report(f"Version {deployment.version} runs. {verified}")
         return 0
     print(f"\nVersion {deployment.version} didn't hold: {failed}\n", file=sys.stderr, flush=True)

@@ -62,8 +62,8 @@ def standing(service: Json, its_tasks: list[Json], cluster: list[Json]) -> Stand
 def is_back(service: Json, its_tasks: list[Json], cluster: list[Json]) -> Standing:
     """As `standing`, of a service that was told to be as before: that Swarm had taken it back is no failure."""
     if is_job(service):
-        # What it did stays done: every migration is safe for the version before.
-        return Standing(True, "", "told to be as before")
+        # Every migration is safe for the version before.
+        return Standing(True, "", "what it did stays done")
     state, message = _update(service)
     settled = {**service, "UpdateStatus": {"State": ""}}
     now = standing(settled, its_tasks, cluster)
@@ -121,9 +121,17 @@ def _standing_of_job(current: list[Json]) -> Standing:
     failures = [task for task in current if task["Status"]["State"] in ("failed", "rejected")]
     if any(task["Status"]["State"] not in OVER for task in current):
         return Standing(False, "", f"runs, try {len(failures) + 1}" if failures else "runs")
-    if failures and _age(failures[0]) > _TRIED_AGAIN_WITHIN:
+    if failures and _since(failures[0]["Status"]["Timestamp"]) > _TRIED_AGAIN_WITHIN:
         return Standing(False, f"it failed {len(failures)} times: {_error(failures[0])}", "failed")
     return Standing(False, "", "failed, is tried again" if failures else "waits for a node")
+
+
+def under_way(service: Json) -> float:
+    """Seconds for which Swarm has been changing its tasks, 0 if it doesn't."""
+    # Of a job that was taken back, Swarm says for ever that this has begun.
+    if is_job(service) or _update(service)[0] not in ("updating", "rollback_started"):
+        return 0.0
+    return max(_since(service["UpdateStatus"]["StartedAt"]), 0.1)
 
 
 def _update(service: Json) -> tuple[str, str]:
@@ -139,26 +147,28 @@ def _error(task: Json) -> str:
     return str(task["Status"].get("Err") or task["Status"].get("Message") or "no reason given")
 
 
-def _age(task: Json) -> float:
-    """Seconds, by this machine's clock, since the task's state changed."""
+def _since(timestamp: str) -> float:
+    """Seconds, by this machine's clock."""
     # 2026-11-23T18:00:00.123456789Z: nine digits are more than Python reads.
-    at = datetime.datetime.fromisoformat(task["Status"]["Timestamp"][:19] + "+00:00")
+    at = datetime.datetime.fromisoformat(timestamp[:19] + "+00:00")
     return (datetime.datetime.now(datetime.UTC) - at).total_seconds()
 
 
 def _last_words(service: Json) -> str:
     """Why Swarm says that the last task of this update failed, and what that wrote."""
     # Others have failed before it, of which nobody asks. RFC 3339 with one number of digits sorts as text.
+    # Swarm stops what never gets healthy, and calls that "complete" if it stops in good order.
     since = (service.get("UpdateStatus") or {}).get("StartedAt", "")
     words = ""
     try:
         failures = [
             t
             for t in tasks(service)
-            if t["Status"]["State"] in ("failed", "rejected") and t["CreatedAt"] > since
+            if t["Status"]["State"] in ("failed", "rejected", "complete") and t["CreatedAt"] > since
         ]
         if failures:
-            words = f"\n  the last task that failed: {_error(failures[0])}"
+            why = failures[0]["Status"].get("Err") or "it never got healthy"
+            words = f"\n  the last task that failed: {why}"
             lines = docker("service", "logs", "--raw", "--tail", "3", failures[0]["ID"], seconds=10)
             words += "".join(f"\n  its log: {line}" for line in lines.splitlines())
     except DockerError:

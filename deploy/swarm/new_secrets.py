@@ -86,15 +86,15 @@ def main(arguments: list[str]) -> int:
         else:
             public = urlsplit(os.environ.get("PUBLIC_URL", ""))
             made = make_all(stack, public.hostname or "localhost")
-    except (OperatorError, ValueError) as error:
+    except (OperatorError, ValueError, DockerError) as error:
         print(f"The secrets can't be made: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"{error.filename or 'A file'} can't be used: {error.strerror or error}.", file=sys.stderr)
         return 1
-    except DockerError as error:
-        print(f"The secrets can't be made: {error}", file=sys.stderr)
-        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted: docker secret ls", file=sys.stderr)
+        return 130
     for name in made:
         print(f"Made {name}.")
     if arguments:

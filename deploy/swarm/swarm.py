@@ -1,7 +1,9 @@
 """What a swarm says of itself, through the docker command and whatever engine or context that was told to use."""
 
 import json
+import os
 import subprocess
+import time
 from typing import Any
 
 # Docker's names for a task that will do nothing any more.
@@ -9,17 +11,37 @@ OVER = frozenset(("complete", "shutdown", "failed", "rejected", "remove", "orpha
 
 Json = dict[str, Any]
 
+# Managers that elect another leader do so within seconds; nothing was done meanwhile.
+_ELECTION = 20.0
+
 
 class DockerError(Exception):
     """The docker command refused; the text is what it said."""
 
 
-def docker(*words: str, given: str | None = None, seconds: float = 120) -> str:
-    """The output of `docker WORDS`, with `given` on its standard input. Raises DockerError."""
+def docker(
+    *words: str, given: str | None = None, variables: dict[str, str] | None = None, seconds: float = 120
+) -> str:
+    """The output of `docker WORDS`, with `given` on its standard input and `variables` beside the environment's.
+
+    Raises DockerError.
+    """
+    until = time.monotonic() + _ELECTION
+    environment = {**os.environ, **(variables or {})}
     try:
-        done = subprocess.run(
-            ["docker", *words], input=given, capture_output=True, text=True, timeout=seconds, check=False
-        )
+        while True:
+            done = subprocess.run(
+                ["docker", *words],
+                input=given,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                check=False,
+            )
+            if "does not have a leader" not in done.stderr or time.monotonic() > until:
+                break
+            time.sleep(1)
     except FileNotFoundError:
         raise DockerError("there is no docker command here; install Docker's command line") from None
     except subprocess.TimeoutExpired:

@@ -48,6 +48,8 @@ class Swarm:
             self.environment["DOCKER_HOST"] = self._hosts[0]
         if os.environ.get("SWARM_CONTEXT"):
             self.environment["DOCKER_CONTEXT"] = os.environ["SWARM_CONTEXT"]
+            # Docker asks that before its context.
+            self.environment.pop("DOCKER_HOST", None)
 
     def talk_to_another_than(self, number: int) -> None:
         """From here on through a manager that isn't node `number`, which is about to go."""
@@ -150,6 +152,8 @@ def swarm() -> Iterator[Swarm]:
         for name, words in (("plain_service", []), ("plain_data", ["--internal"])):
             if name not in made:
                 swarm.docker("network", "create", "--driver", "overlay", *words, name)
+    # As docs/swarm.md says.
+    swarm.docker("swarm", "update", "--dispatcher-heartbeat", "15s")
     nodes = swarm.nodes()
     for node in nodes:
         swarm.docker("node", "update", "--label-add", "frontdesk.edge=true", node["ID"])

@@ -98,6 +98,16 @@ def test_told_to_be_as_before_it_is_done_when_swarm_says_so() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("state", "age", "least"),
+    [("updating", 30, 29.0), ("rollback_started", 30, 29.0), ("completed", 30, 0.0), ("", 30, 0.0)],
+)
+def test_change_under_way_has_an_age(state: str, age: float, least: float) -> None:
+    began = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age)
+    status = {"State": state, "StartedAt": f"{began:%Y-%m-%dT%H:%M:%S}.123456789Z"}
+    assert least <= follow.under_way(service(UpdateStatus=status)) <= least + 3
+
+
 def test_edge_is_done_when_every_labelled_node_that_is_up_has_one() -> None:
     edge = service()
     edge["Spec"]["Mode"] = {"Global": {}}

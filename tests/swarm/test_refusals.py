@@ -1,8 +1,10 @@
 """Before anything is begun: what is missing is said in a sentence, without a traceback."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,22 @@ def test_engine_that_cannot_be_reached_is_told_by_docker_s_own_words(tmp_path: P
     assert "docker doesn't answer: no route to host" in refused.stderr
 
 
+def test_mistake_in_a_file_is_told_before_anything_is_begun(tmp_path: Path) -> None:
+    path = _docker(
+        tmp_path,
+        """case "$1 $2" in
+        "info "*) echo active true ;;
+        "stack config") echo "open mine.yaml: no such file or directory" >&2; exit 1 ;;
+        "stack deploy") echo begun >&2; exit 1 ;;
+        esac""",
+    )
+    refused = _run("deploy", "1", PATH=path, PUBLIC_URL="https://accounts.example.org", OVERRIDE="mine.yaml")
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "Not begun: open mine.yaml: no such file or directory\n",
+    )
+
+
 def test_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
     missing = str(tmp_path / "fullchain.pem")
     refused = _run("new_secrets", missing, missing, PATH=_docker(tmp_path, "exit 0"))
@@ -57,7 +75,25 @@ def test_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert refused.stderr == f"{missing} can't be used: No such file or directory.\n"
 
 
-def test_timeout_that_is_no_number_is_refused(tmp_path: Path) -> None:
-    refused = _run("deploy", "1", PATH=_docker(tmp_path, "echo active true"), DEPLOY_TIMEOUT="soon")
+@pytest.mark.parametrize(("module", "arguments"), [("deploy", ["1"]), ("new_secrets", [])])
+def test_interrupted_it_says_so(tmp_path: Path, module: str, arguments: list[str]) -> None:
+    asked = tmp_path / "asked"
+    path = _docker(tmp_path, f"touch {asked}; exec sleep 30")
+    command = [sys.executable, "-m", f"deploy.swarm.{module}", *arguments]
+    environment = {**os.environ, "PATH": path}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as running:
+        while not asked.exists():
+            assert running.poll() is None
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert said.startswith("\nInterrupted")
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("seconds", ["soon", "nan", "inf", "-1"])
+def test_timeout_that_is_no_number_is_refused(tmp_path: Path, seconds: str) -> None:
+    refused = _run("deploy", "1", PATH=_docker(tmp_path, "echo active true"), DEPLOY_TIMEOUT=seconds)
     assert refused.returncode == 2
     assert refused.stderr == "DEPLOY_TIMEOUT is a number of seconds.\n"

@@ -45,6 +45,8 @@ def test_version_that_never_gets_ready_is_taken_back_and_no_request_fails(
         code, said = at_rest.deploy(NEVER_READY)
     assert code == 1, said
     assert f"Version {NEVER_READY} didn't hold: " in said
+    assert "the last task that failed: " in said, said
+    assert '"route":"/readyz","status":503' in said, said
     assert "Everything is as before this deployment." in said
     assert at_rest.images()["web"] == at_rest.images()["api"] == f"frontdesk:{GOOD}"
     assert at_rest.images()["edge"] == f"frontdesk-edge:{GOOD}"
