@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import itertools
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
@@ -37,6 +38,12 @@ def anyio_backend() -> str:
 def _no_settings_from_outside() -> None:
     for name in [name for name in os.environ if name.startswith("FRONTDESK_")]:
         del os.environ[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_arrive() -> None:
+    # A shell that runs the tests in its background has them, and all that they start, ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
