@@ -111,5 +111,5 @@ set -- postgres "$@"
 while IFS= read -r setting; do
     set -- "$@" -c "$setting"
 done </tmp/settings
-export PATH=/usr/local/lib/frontdesk:$PATH
+export PATH="/usr/local/lib/frontdesk:$PATH"
 exec docker-entrypoint.sh "$@"
