@@ -22,20 +22,21 @@ def end() -> None:
     signal.signal(signal.SIGTERM, leave)
 
 
-def run(work: Coroutine[None, None, T]) -> T:
-    """The result of `work`, which SIGTERM cancels before it ends the command.
+async def until_told(work: Coroutine[None, None, T]) -> T:
+    """The result of `work`, which SIGTERM cancels. For the event loop's main task.
 
     Left to the handler above, SystemExit would come up in whichever callback the loop is in, logged as its fault.
     """
+    task = asyncio.current_task()
+    assert task
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
 
-    async def until_told() -> T:
-        task = asyncio.current_task()
-        assert task
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await work
 
+def run(work: Coroutine[None, None, T]) -> T:
+    """The result of `work`; SIGTERM ends the command, once `work` is cancelled."""
     try:
-        return uvloop.run(until_told())
+        return uvloop.run(until_told(work))
     except asyncio.CancelledError:
         sys.exit(128 + signal.SIGTERM)
     finally:

@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import gzip
 import os
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -18,6 +17,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from frontdesk import sigterm
 from frontdesk.accounts.checking import Fault, Rejected
 from frontdesk.accounts.cores import available_cores
 from frontdesk.accounts.exporting import Format, export_rows
@@ -109,16 +109,8 @@ def export_file(settings: Settings, file: Path, *, form: Format | None, zipped: 
 
 def _run(work: Coroutine[None, None, None]) -> int:
     """Run `work`; 0, or the exit code of the signal that ended it."""
-
-    async def until_told() -> None:
-        task = asyncio.current_task()
-        assert task
-        # Process 1 of a container, which has no default, would ignore it.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        await work
-
     try:
-        uvloop.run(until_told())
+        uvloop.run(sigterm.until_told(work))
     except KeyboardInterrupt:
         return INTERRUPTED
     except asyncio.CancelledError:
