@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -12,11 +13,15 @@ NO_ANSWER = 0
 
 @dataclass
 class Result:
-    """What a load found: seconds of each answer by status, and what got none."""
+    """What a load found: seconds of each answer by status, and what got none.
+
+    late: how many of each status came after the time was over.
+    """
 
     seconds: float = 0.0
     answers: dict[int, list[float]] = field(default_factory=dict)
     failures: int = 0
+    late: Counter[int] = field(default_factory=Counter)
 
     def count(self, status: int | None = None) -> int:
         return sum(len(times) for code, times in self.answers.items() if status in (None, code))
@@ -73,23 +78,30 @@ async def load(
     return result
 
 
-async def paced(port: int, make: Callable[[int], bytes], *, rate: float, seconds: float) -> Result:
+async def paced(
+    port: int, make: Callable[[int], bytes], *, rate: float, seconds: float, kept: bool = False
+) -> Result:
     """`rate` requests a second, whether or not the earlier ones are answered, each of somebody else: on a
-    connection of its own."""
+    connection of its own, or if connections are `kept`, on any that is free, as load balancers do it."""
     result = Result()
-    loop = asyncio.get_running_loop()
+    free: list[Connection] = []
     began = time.perf_counter()
 
     async def one(number: int) -> None:
         asked = time.perf_counter()
         try:
-            _, connection = await loop.create_connection(_Connection, "127.0.0.1", port)
+            connection = free.pop() if free else await connect(port)
             status = await connection.ask(make(number))
         except (OSError, EOFError):
             result.failures += 1
             return
-        result.answers.setdefault(status, []).append(time.perf_counter() - asked)
-        connection.close()
+        now = time.perf_counter()
+        result.answers.setdefault(status, []).append(now - asked)
+        result.late[status] += now > began + seconds
+        if kept:
+            free.append(connection)
+        else:
+            connection.close()
 
     async with asyncio.TaskGroup() as group:
         for number in range(int(rate * seconds)):
@@ -97,7 +109,9 @@ async def paced(port: int, make: Callable[[int], bytes], *, rate: float, seconds
             if late > 0:
                 await asyncio.sleep(late)
             group.create_task(one(number))
-        result.seconds = time.perf_counter() - began
+    for connection in free:
+        connection.close()
+    result.seconds = seconds
     return result
 
 
@@ -110,13 +124,12 @@ async def _client(
     timeout: float | None,
     result: Result,
 ) -> None:
-    loop = asyncio.get_running_loop()
-    connection: _Connection | None = None
+    connection: Connection | None = None
     while time.perf_counter() < until:
         began = time.perf_counter()
         try:
             if connection is None:
-                _, connection = await loop.create_connection(_Connection, host, port)
+                connection = await connect(port, host)
             asked = connection.ask(make())
             status = await (asked if timeout is None else asyncio.wait_for(asked, timeout))
             if connection.closed:
@@ -139,7 +152,12 @@ async def _client(
         connection.close()
 
 
-class _Connection(asyncio.Protocol):
+async def connect(port: int, host: str = "127.0.0.1") -> "Connection":
+    """Raises OSError."""
+    return (await asyncio.get_running_loop().create_connection(Connection, host, port))[1]
+
+
+class Connection(asyncio.Protocol):
     """One request at a time; knows of HTTP just where an answer ends."""
 
     def __init__(self) -> None:
