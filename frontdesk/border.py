@@ -5,12 +5,12 @@ Who asks (request id, client address), what became of it (log line, metrics), an
 
 import ipaddress
 import logging
+import random
 import re
-import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from starlette.applications import Starlette
@@ -27,7 +27,6 @@ from frontdesk.model import Client
 from frontdesk.settings import Network
 
 Show = Callable[[Request, Exception], Awaitable[Response]]
-Refuse = Callable[[Request], Response | None]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
@@ -35,11 +34,30 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _log = logging.getLogger("frontdesk")
 
 
+class Early(NamedTuple):
+    """What may be refused by its head alone: a POST to one of `paths`, when `admit` raises Busy.
+
+    body: makes the answer's body of the request's id.
+    """
+
+    paths: frozenset[str]
+    admit: Callable[[], None]
+    body: Callable[[str], bytes]
+
+
+class Refusal(NamedTuple):
+    """What was refused early: the request's id, the seconds after which to ask again, the answer's body."""
+
+    request_id: str
+    retry_after: int
+    body: bytes
+
+
 class Border:
     """The outermost ASGI application.
 
     app: the routes and the state that they share. show: makes an answer of any exception.
-    proxies: the networks whose forwarding headers are believed. early: by path, what may refuse a POST by its head.
+    proxies: the networks whose forwarding headers are believed. early: what is refused before its body is read.
     """
 
     def __init__(
@@ -48,13 +66,14 @@ class Border:
         show: Show,
         metrics: Metrics,
         proxies: tuple[Network, ...],
-        early: Mapping[str, Refuse] | None = None,
+        early: Early,
     ) -> None:
         self.app = app
         self._show = show
         self._metrics = metrics
         self._proxies = proxies
-        self.early = {path.encode(): refuse for path, refuse in (early or {}).items()}
+        self._early = early
+        self.early_paths = frozenset(path.encode() for path in early.paths)
         # A path without parameters is looked up, not matched against one route after the other.
         self._exact = {
             route.path: route
@@ -110,24 +129,25 @@ class Border:
         finally:
             self._note(scope, status, sent, time.perf_counter() - began)
 
-    def refuse_early(self, scope: Scope) -> Response | None:
-        """The answer to a request that is refused whatever its body says; None if it has to be looked at.
+    def refuse_early(self, scope: Scope) -> Refusal | None:
+        """The answer, 503, to a request that is refused whatever its body says; None if it has to be looked at.
 
-        For the server to ask as soon as it has the head of a POST to a path in `early`: in a storm of logins, saying no
-        must cost next to nothing.
+        For the server to ask as soon as it has the head of a POST to one of `early_paths`: in a storm of logins, saying
+        no must cost next to nothing.
         """
         began = time.perf_counter()
-        scope["app"] = self.app
-        state = self._identify(scope)
-        response = self.early[scope["path"].encode()](Request(scope))
-        if response is None:
+        try:
+            self._early.admit()
+        except Busy as error:
+            retry_after = error.retry_after
+        else:
             return None
+        state = self._identify(scope)
         state["busy"] = not state["proxied"]
         state["route"] = scope["path"]
-        response.headers["x-request-id"] = state["request_id"]
-        response.headers["x-content-type-options"] = "nosniff"
-        self._note(scope, response.status_code, len(response.body), time.perf_counter() - began)
-        return response
+        body = self._early.body(state["request_id"])
+        self._note(scope, 503, len(body), time.perf_counter() - began)
+        return Refusal(state["request_id"], retry_after, body)
 
     def answer_unread(self, peer: tuple[str, int] | None, status: int, **problem: str) -> tuple[str, bytes]:
         """The id and the body of the answer to what never became a request, which is noted like any other."""
@@ -139,13 +159,11 @@ class Border:
         return request_id, body
 
     def _identify(self, scope: Scope) -> dict[str, Any]:
-        """Note in the request's state who sends it, unless `refuse_early` has."""
+        """Note in the request's state who sends it."""
         state: dict[str, Any] = scope.get("state") or {}
-        if "request_id" in state:
-            return state
         proxied = bool(self._proxies) and self._is_proxy(scope["client"])
         given = _header(scope, b"x-request-id") if proxied else None
-        request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        request_id = given if given and _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
         if proxied and _header(scope, b"x-forwarded-proto") in ("http", "https"):
             scope["scheme"] = _header(scope, b"x-forwarded-proto")
         client = Client(
@@ -160,7 +178,7 @@ class Border:
         state = scope["state"]
         method = scope["method"] if scope["method"] in _METHODS else "other"
         template = state.get("route", "none")
-        self._metrics.requests.labels(method, template, str(status)).observe(took)
+        self._metrics.requests_of(method, template, str(status)).observe(took)
         logs.write_request(
             request_id=state["request_id"],
             method=method,

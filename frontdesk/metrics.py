@@ -1,6 +1,7 @@
 """What Prometheus is told. Names and units after its naming guide: seconds, bytes, _total."""
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -41,6 +42,8 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        # Asked once a request, of a few dozen.
+        self.requests_of = cache(self.requests.labels)
         self.hash_wait = Histogram(
             "frontdesk_hash_wait_seconds",
             "Seconds that a password waited for a hash thread.",

@@ -88,7 +88,7 @@ class Protocol(HttpToolsProtocol):
             raise httptools.HttpParserError
         self._in_head = False
         self._head_timer.cancel()
-        if version == "1.1" and self.url in self._border.early and self._refuse_early():
+        if version == "1.1" and self.url in self._border.early_paths and self._refuse_early():
             return
         super().on_headers_complete()
         if self.parser.should_upgrade():
@@ -103,13 +103,10 @@ class Protocol(HttpToolsProtocol):
             return False
         scope: Any = self.scope
         scope |= {"method": "POST", "path": self.url.decode("ascii"), "query_string": b""}
-        response = self._border.refuse_early(scope)
-        if response is None:
+        refusal = self._border.refuse_early(scope)
+        if refusal is None:
             return False
-        head = [STATUS_LINE[response.status_code]]
-        for name, value in (*self.server_state.default_headers, *response.raw_headers):
-            head += (name, b": ", value, b"\r\n")
-        self.transport.write(b"".join((*head, b"\r\n", response.body)))
+        self._write(503, refusal.request_id, refusal.body, b"retry-after: %d" % refusal.retry_after)
         self.cycle = _Answered()
         # The body is read and dropped.
         self._rest_timer = self.loop.call_later(self.body_timeout, self.transport.close)
@@ -193,12 +190,17 @@ class Protocol(HttpToolsProtocol):
             cycle.keep_alive = False
             return
         request_id, body = self._border.answer_unread(self.client, status, code=code, title=title)
-        self.transport.write(
-            STATUS_LINE[status] + b"content-type: application/problem+json\r\nconnection: close\r\n"
-            b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
-            b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n%b" % (request_id.encode(), len(body), body)
-        )
+        self._write(status, request_id, body, b"connection: close")
         self.transport.close()
+
+    def _write(self, status: int, request_id: str, body: bytes, header: bytes) -> None:
+        """Send a problem (RFC 9457) that no handler has made."""
+        date = b"".join(b"%b: %b\r\n" % pair for pair in self.server_state.default_headers)
+        self.transport.write(
+            b"%b%b%b\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n"
+            b"x-content-type-options: nosniff\r\nx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b"
+            % (STATUS_LINE[status], date, header, request_id.encode(), len(body), body)
+        )
 
 
 class _Answered(RequestResponseCycle):

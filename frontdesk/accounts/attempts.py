@@ -6,6 +6,7 @@ from where they came from before, has a budget of their own and notices nothing 
 
 import hashlib
 import ipaddress
+from functools import lru_cache
 from uuid import UUID
 
 from frontdesk.accounts.service import Service
@@ -23,6 +24,7 @@ _EMAIL_CHANGES = 5
 _EXPORTS = 5
 
 
+@lru_cache(maxsize=4096)
 def network(address: str | None) -> str:
     """What counts as one address: an IPv4 address, or an IPv6 /64, which is what one customer gets."""
     if address is None:
@@ -47,9 +49,15 @@ def places(client: Client) -> list[bytes]:
 
 
 def login_budgets(
-    service: Service, client: Client, key: str, account_id: UUID | None, known: bytes | None
+    service: Service,
+    client: Client,
+    key: str,
+    account_id: UUID | None,
+    *,
+    here: list[bytes],
+    known: bytes | None,
 ) -> list[Budget]:
-    """What a login draws on, the address's budget first.
+    """What a login draws on, the address's budget first. `here`: its places; `known`: which of them the account knows.
 
     From a place that the account knows, it's the account's own budget there, and from its own browser nothing else:
     no neighbour on the same network can use that up. From elsewhere it's the strangers' budget of what was typed, so
@@ -57,7 +65,7 @@ def login_budgets(
     """
     settings = service.settings
     found = []
-    if known is None or known == places(client)[0]:
+    if known is None or known == here[0]:
         subject = f"login address {network(client.address)}"
         found.append(Budget(subject, settings.login_attempts_per_address, _ADDRESS_LONGEST))
     if known is None:

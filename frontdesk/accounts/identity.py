@@ -48,6 +48,9 @@ def email_key(email: str) -> str:
     bill1@ and billl@ are two people, and nobody can choose another address the way they can choose another
     username; an `а` from another script, on the other hand, is only ever there to deceive.
     """
+    if email.isascii() and "xn--" not in email.lower():
+        # What all the rules below come to; of a login, they'd cost as much as the rest of its answer.
+        return email.strip().lower()
     with contextlib.suppress(FieldRefused):
         # Of an address as it's typed: a domain has several spellings, which only its own rules (IDNA) bring together.
         email = clean_email(email)

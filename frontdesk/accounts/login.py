@@ -29,7 +29,12 @@ async def log_in(service: Service, *, login: str, password: str, client: Client)
     here = attempts.places(client)
     found = await store.find_credentials(service.db, key, by_email=by_email, places=here)
     budgets = attempts.login_budgets(
-        service, client, key, found.account.id if found else None, found.known if found else None
+        service,
+        client,
+        key,
+        found.account.id if found else None,
+        here=here,
+        known=found.known if found else None,
     )
     await attempts.charge(service, budgets)
     subjects = [budget.subject for budget in budgets]

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frontdesk import errors
-from frontdesk.requests import service_of, state_of
+from frontdesk.requests import state_of
 
 # class -> status, code, title. `code` is for programs and never changes; the title is for people.
 PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
@@ -104,21 +104,23 @@ def problem(request: Request, error: Exception) -> Response:
     if isinstance(error, errors.BodyTooLarge | errors.BodyTooSlow):
         # The rest of the body is still on its way and would be read as the next request.
         headers["Connection"] = "close"
-    body = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "code": code,
-        **extra,
-        "request_id": state_of(request).get("request_id", ""),
-    }
-    return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")
+    body = _details(status, code, title, state_of(request).get("request_id", ""), extra)
+    return Response(body, status, headers, media_type="application/problem+json")
 
 
-def refuse_early(request: Request) -> Response | None:
-    """The answer to a login or registration that can't be hashed in time, whatever its body says; else None."""
-    try:
-        service_of(request).hasher.admit()
-    except errors.Busy as error:
-        return problem(request, error)
-    return None
+def busy(request_id: str) -> bytes:
+    """The body of the answer to a login or registration for which there is no time."""
+    return _details(*PROBLEMS[errors.Busy], request_id, {})
+
+
+def _details(status: int, code: str, title: str, request_id: str, extra: dict[str, object]) -> bytes:
+    return msgspec.json.encode(
+        {
+            "type": "about:blank",
+            "title": title,
+            "status": status,
+            "code": code,
+            **extra,
+            "request_id": request_id,
+        }
+    )
