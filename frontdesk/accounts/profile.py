@@ -118,7 +118,7 @@ async def find_people(
     """A page of the people that `text` may mean; see search.search. Raises Throttled, InvalidCursor, Unavailable."""
     service.searches.charge(f"account {visit.account.id}")
     service.searches.charge(f"address {attempts.network(client.address)}", times=10)
-    return await search.search(service.db, text, limit=limit, after=after)
+    return await search.search(service.db, text, limit=limit, after=after, turns=service.turns)
 
 
 async def find_person(service: Service, visit: Visit, username: str) -> Person:

@@ -6,19 +6,21 @@ from typing import Literal
 from frontdesk.accounts.hashing import Hasher
 from frontdesk.accounts.memory import Memory
 from frontdesk.accounts.meter import Meter
+from frontdesk.accounts.search import Turns
 from frontdesk.settings import Settings
 from frontdesk.store.connection import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The parts that app.py put together: the database, the hash threads, what the operator chose, the
-    sessions checked a moment ago, who searched how often, and what becomes of mails: sent, kept to be looked at by
-    `frontdesk up`, or not even written where there is no server that would send them."""
+    """The parts that app.py put together: the database, the hash threads, what the operator chose, the sessions
+    checked a moment ago, who searched how often, turns at dear searches, and what becomes of mails: sent, kept to be
+    looked at by `frontdesk up`, or not even written where there is no server that would send them."""
 
     db: Database
     hasher: Hasher
     settings: Settings
     memory: Memory
     searches: Meter
+    turns: Turns
     mails: Literal["off", "sent", "kept"] = "off"

@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 
 from frontdesk.accounts.indexing import index_person, unindex_person
-from frontdesk.accounts.search import search
+from frontdesk.accounts.search import Turns, search
+from frontdesk.errors import Unavailable
 
 _ARRIVE = """
     INSERT INTO accounts (email, email_key, username, username_key, name, password_hash)
@@ -123,3 +124,17 @@ async def _arrive(db: asyncpg.Connection, username: str, name: str) -> object:
         account_id = await db.fetchval(_ARRIVE, username, name)
         await index_person(db, account_id, username, name)
     return account_id
+
+
+async def test_who_typed_a_name_right_waits_for_nobody_who_did_not(db: asyncpg.Connection) -> None:
+    for username in ("one", "two"):
+        await _arrive(db, username, "Zyxomma")
+    turns = Turns(1, timeout=0.05)
+    async with turns:
+        assert (await search(db, "zyxomma", limit=1, turns=turns)).people
+        with pytest.raises(Unavailable):
+            await search(db, "zyxoma", limit=1, turns=turns)
+    given_up = asyncio.create_task(turns.__aenter__())
+    async with turns:
+        given_up.cancel()
+    assert (await search(db, "zyxoma", limit=1, turns=turns)).people
