@@ -63,7 +63,11 @@ async def scan(db: Queries, ranges: Sequence[tuple[str, UUID, str, int]], *, lim
                                       ORDER BY key, account_id
                                       LIMIT r.most) k
                  LIMIT $5) found
-          LEFT JOIN accounts a ON a.id = found.account_id AND a.discoverable AND a.disabled_at IS NULL
+          -- LIMIT 1, although there's never a second: else a plan that knows no values reads all accounts.
+          LEFT JOIN LATERAL (SELECT username, name
+                               FROM accounts
+                              WHERE id = found.account_id AND discoverable AND disabled_at IS NULL
+                              LIMIT 1) a ON true
          ORDER BY found.n, found.key, found.account_id
         """,
         lows,
