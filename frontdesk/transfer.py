@@ -123,7 +123,7 @@ async def _database(settings: Settings, seconds: float) -> AsyncIterator[connect
     await connection.check(settings.database_url)
     if (await schema.revision(settings.database_url) or "") < schema.REVISION:
         raise OperatorError("the database's schema isn't of this version", "Run `frontdesk migrate` first.")
-    db = connection.open_database(settings.database_url, size=4, timeout=seconds)
+    db = connection.open_database(settings.database_url, size=4, timeout=seconds, bulk=True)
     try:
         yield db
     finally:

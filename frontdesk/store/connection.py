@@ -37,6 +37,17 @@ _NOT_NOW = (
 )
 
 
+# Every statement of the service reads a few rows by an index. Compiling it costs more than running it; so does planning
+# it anew for each set of values, which PostgreSQL would do for all that take arrays. A plan that is made once may be
+# made while a table is empty, and must still be good when it's full: hence never by reading one whole.
+_LOOKUPS = {
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
 _BROKEN_OFF = (asyncio.CancelledError, TimeoutError, asyncpg.InternalClientError)
 
 
@@ -107,8 +118,11 @@ class Database:
         await self._pool.close()
 
 
-def open_database(url: str, *, size: int, timeout: float) -> Database:
-    """At most `size` connections to `url`, made as they're needed; `timeout` in seconds for each statement."""
+def open_database(url: str, *, size: int, timeout: float, bulk: bool = False) -> Database:
+    """At most `size` connections to `url`, made as they're needed; `timeout` in seconds for each statement.
+
+    bulk: they're for statements about many rows, which are planned by what they're about.
+    """
 
     async def connect() -> asyncpg.Connection:
         return await asyncpg.connect(
@@ -119,11 +133,7 @@ def open_database(url: str, *, size: int, timeout: float) -> Database:
                 "application_name": "frontdesk",
                 "statement_timeout": str(int(timeout * 1000)),
                 "idle_in_transaction_session_timeout": str(int(timeout * 2000)),
-                # Every statement is short; compiling one costs more than running it.
-                "jit": "off",
-                # So does planning one anew for each set of values, which PostgreSQL would do for all that take arrays:
-                # half of what a search costs it.
-                "plan_cache_mode": "force_generic_plan",
+                **({} if bulk else _LOOKUPS),
             },
         )
 
