@@ -135,7 +135,7 @@ async def measure(url: str, count: int, *, rounds: int) -> list[Line]:
             for _ in range(30):
                 server.search(next(texts)[0])
             times, busy = [], []
-            processes = [server.pid, *await _backends(db)]
+            processes = [server.pid, *_children(server.pid), *await _backends(db)]
             for _ in range(rounds):
                 text = next(texts)[0]
                 spent = _processor_time(processes)
@@ -227,7 +227,7 @@ async def bytes_a_person(url: str, count: int) -> float:
 
 @contextlib.contextmanager
 def serving(url: str) -> Iterator[Server]:
-    """`frontdesk serve --role api` on the database at `url`."""
+    """`frontdesk serve --role api` on the database at `url`, a process a core."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -236,6 +236,7 @@ def serving(url: str) -> Iterator[Server]:
         "FRONTDESK_DATABASE_URL": url,
         "FRONTDESK_PORT": str(port),
         "FRONTDESK_SEARCHES_PER_MINUTE": "1000000",
+        "FRONTDESK_PROCESSES": str(len(os.sched_getaffinity(0))),
     }
     command = [sys.executable, "-c", "from frontdesk.cli import main; main()", "serve", "--role", "api"]
     process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -320,6 +321,10 @@ async def _backends(db: asyncpg.Connection) -> list[int]:
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     return [row["pid"] for row in rows]
+
+
+def _children(pid: int) -> list[int]:
+    return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
 
 
 def _processor_time(processes: list[int]) -> float:
