@@ -139,7 +139,7 @@ $(KUBERNETES)/.installed: requirements-kubernetes.txt | $(STAMP)
 
 .PHONY: check-kubernetes
 check-kubernetes: $(STAMP) $(KUBERNETES)/.installed ## Check the manifests for Kubernetes; needs kubectl, but no cluster
-	$(BIN)/python -m pytest -m kustomize tests/kubernetes $(ARGS)
+	$(BIN)/python -m pytest -m kustomize tests/kubernetes $(JUNIT) $(ARGS)
 
 # How images get to the cluster's nodes, such as LOAD_IMAGES="kind load docker-image"; empty: they're there already.
 export LOAD_IMAGES
@@ -275,6 +275,10 @@ e2e-swarm: $(STAMP) ## Change versions on a swarm under load, good ones and bad 
 .PHONY: e2e-swarm-nodes
 e2e-swarm-nodes: $(STAMP) ## The same and more, with nodes that are killed and cut off: 15 minutes
 	$(BIN)/python -m pytest -m "swarm or swarm_nodes" tests/swarm $(ARGS)
+
+.PHONY: e2e-delivery
+e2e-delivery: $(STAMP) ## Push, deploy, verify and roll back on a swarm, by make and by the Jenkinsfile: 10 minutes (needs Java)
+	$(BIN)/python -m pytest -m swarm_delivery tests/swarm $(JUNIT) $(ARGS)
 
 .PHONY: bench
 bench: $(STAMP) ## Measure, and print each figure beside its bare limit

@@ -110,8 +110,10 @@ class Frame {
         post?.due(result)?.each { String condition ->
             try {
                 build.event('post', [stage: name, condition: condition])
-                // What a timeout cut short still has its post, which has its own time.
-                Frame after = new Frame(build, env, Long.MAX_VALUE, agent)
+                // ModelInterpreter runs it within the stage's own timeout, which leaves what it cut short a minute
+                // (GRACE_PERIOD of TimeoutStepExecution).
+                long over = System.currentTimeMillis() < deadline ? 0 : build.milliseconds([time: 1])
+                Frame after = new Frame(build, env, deadline + over, agent)
                 after.stage = name
                 result = worst(result, after.steps(post.bodies[condition]))
             } catch (Stopped stopped) {

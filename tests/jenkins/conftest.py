@@ -18,6 +18,7 @@ _LEAVES = {
     "test": "test.xml coverage.xml",
     "test-browser": "test-browser.xml",
     "test-pipeline": "test-pipeline.xml",
+    "check-kubernetes": "check-kubernetes.xml",
     "test-docker": "test-docker.xml",
     "e2e-compose": "e2e-compose.xml",
     "verify": "verify.xml",
@@ -56,9 +57,11 @@ class Pipeline:
         hang: str = "",
         extra: str = "",
         real: str = "",
+        env: dict[str, str] | None = None,
         **scenario: object,
     ) -> Ended:
-        """Build `branch`. `fail` and `hang` name targets, `real` a folder in which make is the real one."""
+        """Build `branch`. `fail` and `hang` name targets, `real` a folder in which make is the real one; `extra` is
+        what the stand-in for make does in the end, `env` what the controller and the agent tell besides."""
         jenkinsfile = self._folder / "Jenkinsfile"
         jenkinsfile.write_text(self.text, encoding="utf-8")
         path = os.environ["PATH"]
@@ -78,7 +81,7 @@ class Pipeline:
             },
             **scenario,
         }
-        env = {
+        told = {
             "BRANCH_NAME": branch,
             "GIT_COMMIT": COMMIT,
             "BUILD_TAG": "jenkins-frontdesk-1",
@@ -86,8 +89,13 @@ class Pipeline:
             "STAGING_URL": "https://staging.example.org",
             "PRODUCTION_URL": "https://accounts.example.org",
             **({"CHANGE_ID": "7"} if branch.startswith("PR-") else {}),
+            **(env or {}),
         }
-        return harness.run(self._class_path, jenkinsfile, self._folder, Scenario(path=path, env=env, **given))  # type: ignore[arg-type]
+        # To Jenkins, a variable with an empty value is none.
+        told = {name: value for name, value in told.items() if value}
+        return harness.run(
+            self._class_path, jenkinsfile, self._folder, Scenario(path=path, env=told, **given)
+        )  # type: ignore[arg-type]
 
     def _commands(self, fail: str, hang: str, extra: str) -> Path:
         folder = self._folder / "bin"

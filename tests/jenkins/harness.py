@@ -66,7 +66,8 @@ class Scenario:
     """What a build is run with.
 
     `env` is the environment of the controller and the branch, `params` what somebody chose, `approval` what is answered
-    to an `input` (yes, no, or nothing: nobody answers), `minute` how many seconds a minute of a timeout takes.
+    to an `input` (yes, no, or nothing: nobody answers), `minute` how many seconds a minute of a timeout takes, `limit`
+    after how many seconds the whole build has hung.
     """
 
     path: str
@@ -75,6 +76,7 @@ class Scenario:
     credentials: dict[str, dict[str, str]] = field(default_factory=dict)
     approval: str = "yes"
     minute: float = 6.0
+    limit: float = _LIMIT
 
 
 @dataclass
@@ -136,7 +138,7 @@ def run(class_path: str, jenkinsfile: Path, folder: Path, scenario: Scenario) ->
         ],
         capture_output=True,
         text=True,
-        timeout=_LIMIT,
+        timeout=scenario.limit,
         check=False,
         stdin=subprocess.DEVNULL,
     )

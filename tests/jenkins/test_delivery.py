@@ -155,6 +155,28 @@ def test_last_report_of_goss_decides(target: Target, printed: str, status: int, 
     assert (reports / "verify.xml").read_text(encoding="utf-8") in printed
 
 
+def test_checks_come_from_a_registry_that_asks_who_one_is(target: Target) -> None:
+    (target.folder / "report").write_text(_WHOLE, encoding="utf-8")
+    (target.folder / "status").write_text("0", encoding="ascii")
+    told = {"PUBLIC_URL": "https://accounts.example.org", "REGISTRY": "registry.example.org/accounts"}
+    done = target.run(
+        "verify", REGISTRY_USER="robot", REGISTRY_PASSWORD="heron-7431", REPORTS=str(target.folder), **told
+    )
+    assert done.returncode == 0, done.stderr
+    login, _, run = target.asked.partition("docker run --rm")
+    assert "docker login --username robot --password-stdin registry.example.org\n" in login
+    assert "registry.example.org/accounts/frontdesk-goss:2" in run
+
+
+def test_report_of_another_place_is_not_left_where_goss_could_not_run(target: Target) -> None:
+    reports = target.folder / "reports"
+    reports.mkdir()
+    (reports / "verify.xml").write_text(_WHOLE, encoding="utf-8")
+    done = target.run("verify", PUBLIC_URL="https://accounts.example.org", REPORTS=str(reports))
+    assert done.returncode == 2
+    assert not (reports / "verify.xml").exists()
+
+
 def test_push_brings_every_image(target: Target) -> None:
     done = target.run("push", "1.2.3", REGISTRY="registry.example.org/accounts/")
     assert done.returncode == 0, done.stderr

@@ -68,11 +68,27 @@ def test_engine_chooses_whose_access_is_used(pipeline: Pipeline, engine: str) ->
         ("Push", "registry"),
         ("Deploy to staging", "registry"),
         ("Deploy to staging", f"staging-{engine}"),
+        ("Check staging", "registry"),
         ("Deploy to production", "registry"),
         ("Deploy to production", f"production-{engine}"),
+        ("Check production", "registry"),
     }
     assert f"{engine} at https://staging.example.org" in ended.log
     assert f"{engine} at https://accounts.example.org" in ended.log
+
+
+def test_place_is_told_what_is_its_own_and_nothing_that_nobody_said(pipeline: Pipeline) -> None:
+    ended = pipeline.run(
+        "main",
+        env={
+            "STAGING_OVERRIDE": "deploy/ours/staging.yaml",
+            "PRODUCTION_OVERLAY": "deploy/ours",
+            "STAGING_URL": "",
+        },
+        extra='[ $target != deploy ] || echo "$TARGET: url=$PUBLIC_URL override=$OVERRIDE overlay=$OVERLAY."',
+    )
+    assert "\nstaging: url= override=deploy/ours/staging.yaml overlay=.\n" in ended.log
+    assert "\nproduction: url=https://accounts.example.org override= overlay=deploy/ours.\n" in ended.log
 
 
 def test_release_is_built_if_that_is_wanted(pipeline: Pipeline) -> None:
@@ -120,6 +136,7 @@ def test_reports_are_published(pipeline: Pipeline) -> None:
         "Suite": ["test.xml"],
         "Browser": ["test-browser.xml"],
         "Pipeline": ["test-pipeline.xml"],
+        "Deployment files": ["check-kubernetes.xml"],
         "Image checks": ["test-docker.xml"],
         "Compose": ["e2e-compose.xml"],
         "Check staging": ["verify.xml"],
@@ -148,10 +165,15 @@ def test_production_is_taken_back_when_it_fails(pipeline: Pipeline, target: str)
     assert [event["id"] for event in ended.of("credential", "Production")] == ["registry", "production-swarm"]
 
 
+# A rollback that takes two minutes, if a minute takes 0.3 s.
+_SLOWLY = "[ $target != rollback ] || sleep 0.6"
+
+
 @pytest.mark.parametrize("target", ["staging", "production"])
-def test_deployment_that_hangs_is_ended_and_taken_back(pipeline: Pipeline, target: str) -> None:
+@pytest.mark.parametrize("what", ["deploy", "verify"])
+def test_what_hangs_is_ended_and_taken_back(pipeline: Pipeline, what: str, target: str) -> None:
     # A timeout makes a build ABORTED, for which Jenkins doesn't run `post { failure }`.
-    ended = pipeline.run("main", hang=f"verify@{target}", minute=0.6)
+    ended = pipeline.run("main", hang=f"{what}@{target}", extra=_SLOWLY, minute=0.3)
     assert ended.result == "ABORTED"
     stage = target.capitalize()
     assert ended.of("sh", stage)[-1]["script"] == _ROLLBACK
@@ -170,7 +192,11 @@ def test_production_needs_somebodys_approval(pipeline: Pipeline, answer: str) ->
 
 def test_every_step_has_a_time_limit(pipeline: Pipeline) -> None:
     ended = pipeline.run("main", params={"RELEASE": True}, extra="mkdir -p dist && touch dist/SHA256SUMS")
-    minutes = {event["script"]: event["limit"] for event in ended.events if event["kind"] == "sh"}
+    taken_back = pipeline.run("main", fail="verify@production")
+    minutes = {
+        event["script"]: event["limit"] for event in ended.events + taken_back.events if event["kind"] == "sh"
+    }
+    assert _ROLLBACK in minutes
     assert max(minutes.values()) <= 60, minutes
     ended = pipeline.run("main", hang="check", minute=0.3)
     assert ended.result == "ABORTED"
@@ -231,6 +257,14 @@ def test_harness_sees_that_a_rollback_is_missing(pipeline: Pipeline) -> None:
     pipeline.changed(f"sh '{_ROLLBACK}'", "echo 'nothing'")
     ended = pipeline.run("main", fail="verify@production")
     assert _ROLLBACK not in ended.commands()
+
+
+def test_harness_knows_that_a_stages_time_limit_holds_for_its_post(pipeline: Pipeline) -> None:
+    stage = "stage('Production') {"
+    pipeline.changed(stage, f"{stage} options {{ timeout(time: 1, unit: 'HOURS') }}")
+    ended = pipeline.run("main", hang="deploy@production", extra=_SLOWLY, minute=0.3)
+    assert ended.result == "ABORTED"
+    assert [event["status"] for event in ended.of("sh", "Production")] == ["TIMEOUT"]
 
 
 def test_harness_knows_that_a_timeout_is_no_failure(pipeline: Pipeline) -> None:
