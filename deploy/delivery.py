@@ -93,7 +93,8 @@ def rollback(engine: str, version: str) -> int:
             print(f"{_target()}: nothing ran before {version}, so it is left as it is", file=sys.stderr)
             return 1
         print(f"{_target()}: {now or 'nothing'} runs, {before} is to run again", flush=True)
-        return _make(engine, before, environment)
+        # Whoever was ended halfway, by a time limit or a person, has left a change under way.
+        return _make(engine, before, {**environment, "SUPERSEDE": "yes"})
 
 
 def verify(version: str) -> int:
@@ -108,6 +109,9 @@ def verify(version: str) -> int:
         "replicas": {},
         "certificate_days": int(days) if url.startswith("https://") else 0,
     }
+    file = Path(os.environ.get("REPORTS") or "test-results") / "verify.xml"
+    # What was found at another place must not be taken for this one's.
+    file.unlink(missing_ok=True)
     with access("") as environment:
         done = subprocess.run(
             ["docker", "run", "--rm", "--network", "host", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL",  # noqa: S108 - its own
@@ -121,9 +125,8 @@ def verify(version: str) -> int:
         checks = list(ElementTree.fromstring(report).iter("testcase"))  # noqa: S314 - of an image that is ours
     except ElementTree.ParseError:
         raise NotBegun(f"Goss could not run: {(done.stderr or done.stdout).strip()[-500:]}") from None
-    folder = Path(os.environ.get("REPORTS") or "test-results")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "verify.xml").write_text(report, encoding="utf-8")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(report, encoding="utf-8")
     failed = [check for check in checks if check.find("failure") is not None]
     for check in failed:
         print(f"failed: {check.get('name')}: {' '.join(''.join(check.itertext()).split())[:300]}")

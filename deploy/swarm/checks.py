@@ -3,6 +3,8 @@
 As a job, because whoever deploys over a context may not reach the nodes by any other way.
 """
 
+import contextlib
+import ipaddress
 import json
 import time
 from collections.abc import Callable
@@ -54,13 +56,8 @@ def run(stack: str, variables: dict[str, str], say: Callable[[str], None]) -> tu
 def _begin(
     name: str, address: str, network: str, replicas: dict[str, int], variables: dict[str, str]
 ) -> None:
-    # The name that people type, with the port of the edge itself: in front of it there may be something else.
-    public = urlsplit(variables["PUBLIC_URL"])
-    host = public.hostname or address
-    port = variables.get("HTTPS_PORT", "443")
-    url = f"https://{host}" + ("" if port == "443" else f":{port}")
+    url, mapped = way(variables["PUBLIC_URL"], address, variables.get("HTTPS_PORT", "443"))
     image = f"{variables['REGISTRY']}frontdesk-goss:{variables['VERSION']}"
-    mapped = [] if host == address else ["--host", f"{host}:{address}"]
     # The certificate may be on its last day: that's no reason to refuse its successor.
     unresolved = ["--no-resolve-image"] if variables.get("RESOLVE_IMAGE") == "never" else []
     facts = {"url": url, "unreachable": ["db:5432"], "replicas": replicas, "certificate_days": 1}
@@ -81,6 +78,20 @@ def _begin(
         # YAML is a superset of JSON.
         *("/goss/stack.yaml", "--vars-inline", json.dumps(facts), "validate", "--format", "tap"),
     )
+
+
+def way(public_url: str, address: str, port: str) -> tuple[str, list[str]]:
+    """The URL by which the edge at `address` is asked, and what makes its name lead there.
+
+    The name that people type, with the port of the edge itself: in front of it there may be something else.
+    """
+    host = urlsplit(public_url).hostname or address
+    with contextlib.suppress(ValueError):
+        # No name leads anywhere else than where it says.
+        ipaddress.ip_address(host)
+        host = address
+    url = f"https://{host}" + ("" if port == "443" else f":{port}")
+    return url, [] if host == address else ["--host", f"{host}:{address}"]
 
 
 def _end(name: str) -> str:

@@ -80,7 +80,7 @@ class Deployment:
             _config(self._files, self.variables)
         for name, service in self.before.items():
             # An older one is stuck, and the next deployment is what mends it.
-            if 0 < (since := under_way(service)) < self._seconds:
+            if 0 < (since := under_way(service)) < self._seconds and not os.environ.get("SUPERSEDE"):
                 found.append(
                     f"{name} has been changing its version for {since:.0f} s: wait for that to end, or at the most "
                     f"until it's {self._seconds:.0f} s (docker service ps {self.stack}_{name})"

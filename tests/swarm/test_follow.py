@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deploy.swarm import follow, given
+from deploy.swarm import checks, follow, given
 
 Json = dict[str, Any]
 CLUSTER: list[Json] = [
@@ -170,3 +170,16 @@ def test_what_a_deployment_is_not_told_stays_as_it_runs(monkeypatch: pytest.Monk
     monkeypatch.setenv("REGISTRY", "other.example.org")
     told = given.variables("2", running)
     assert (told["WEB_REPLICAS"], told["REGISTRY"]) == ("3", "other.example.org/")
+
+
+@pytest.mark.parametrize(
+    ("public_url", "port", "url", "mapped"),
+    [
+        ("https://example.org", "443", "https://example.org", ["--host", "example.org:192.0.2.12"]),
+        ("https://example.org:1", "8443", "https://example.org:8443", ["--host", "example.org:192.0.2.12"]),
+        # An address is nobody's but its node's: it would be asked in the place of each.
+        ("https://192.0.2.11:8443", "8443", "https://192.0.2.12:8443", []),
+    ],
+)
+def test_every_edge_is_asked_itself(public_url: str, port: str, url: str, mapped: list[str]) -> None:
+    assert checks.way(public_url, "192.0.2.12", port) == (url, mapped)
