@@ -2,8 +2,9 @@
 
 SWARM_HOST or SWARM_CONTEXT says where a manager is (docker's own DOCKER_HOST or DOCKER_CONTEXT is the engine that
 builds); where nodes are killed, SWARM_HOST names a manager on every node, in the order of their addresses.
-SWARM_PUSH is the command that brings images where the nodes find them, SWARM_OVERRIDE adds files to the
-stack's, and SWARM_NODE is a command that takes `kill`, `start`, `cut` or `heal` and the number of a node.
+SWARM_PUSH is the command that brings images where the nodes find them, SWARM_REGISTRY where `make push` does,
+SWARM_OVERRIDE adds files to the stack's, and SWARM_NODE is a command that takes `kill`, `start`, `cut` or `heal` and
+the number of a node.
 """
 
 import contextlib
@@ -30,14 +31,16 @@ _IMAGES = ("service", "edge", "db", "goss")
 
 
 class Swarm:
-    """The swarm under test."""
+    """The swarm under test, and a stack on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, stack: str = STACK, *, https: int = 8443, http: int = 8080) -> None:
+        self._stack = stack
         self.environment = {
             **os.environ,
             "PUBLIC_URL": PUBLIC_URL,
-            "HTTPS_PORT": "8443",
-            "HTTP_PORT": "8080",
+            "STACK": stack,
+            "HTTPS_PORT": str(https),
+            "HTTP_PORT": str(http),
             "OVERRIDE": os.environ.get("SWARM_OVERRIDE", ""),
             "DEPLOY_TIMEOUT": "240",
             # The managers may know the registry as a mirror, which isn't asked for digests. Each version is new here.
@@ -87,18 +90,50 @@ class Swarm:
     def where(self, service: str) -> list[str]:
         """The host names of the nodes that its tasks run on."""
         words = ("--filter", "desired-state=running", "--format", "{{.Node}} {{.CurrentState}}")
-        lines = self.docker("service", "ps", f"{STACK}_{service}", *words).splitlines()
+        lines = self.docker("service", "ps", f"{self._stack}_{service}", *words).splitlines()
         return [line.split()[0] for line in lines if line.split()[1] == "Running"]
 
     def images(self) -> dict[str, str]:
-        lines = self.docker("stack", "services", STACK, "--format", "{{.Name}} {{.Image}}").splitlines()
-        return {line.split()[0].removeprefix(f"{STACK}_"): line.split()[1] for line in lines}
+        lines = self.docker("stack", "services", self._stack, "--format", "{{.Name}} {{.Image}}").splitlines()
+        return {line.split()[0].removeprefix(f"{self._stack}_"): line.split()[1] for line in lines}
+
+    def make_ready(self) -> None:
+        """All that a first deployment asks for: networks, labels, secrets."""
+        if "plain" in self.environment["OVERRIDE"]:
+            made = self.docker("network", "ls", "--format", "{{.Name}}").split()
+            for name, words in (("service", []), ("data", ["--internal"])):
+                if f"plain_{self._stack}_{name}" not in made:
+                    options = ("--driver", "overlay", *words)
+                    self.docker("network", "create", *options, f"plain_{self._stack}_{name}")
+        # As docs/swarm.md says.
+        self.docker("swarm", "update", "--dispatcher-heartbeat", "15s")
+        nodes = self.nodes()
+        for node in nodes:
+            self.docker("node", "update", "--label-add", "frontdesk.edge=true", node["ID"])
+        # Away from the node that the tests talk to, and from where the last replica of each is likely to be.
+        self.docker("node", "update", "--label-add", "frontdesk.db=true", nodes[-1]["ID"])
+        self.make_secrets()
+
+    def make_secrets(self, *files: str) -> None:
+        """Those that aren't there yet; or another certificate and its key."""
+        command = [sys.executable, "-m", "deploy.swarm.new_secrets", *files]
+        subprocess.run(command, env=self.environment, cwd=ROOT, check=True)
+
+    @contextlib.contextmanager
+    def removed_afterwards(self) -> Iterator[None]:
+        """Its services, unless SWARM_KEEP is set."""
+        try:
+            yield
+        finally:
+            if not os.environ.get("SWARM_KEEP"):
+                self.docker("stack", "rm", self._stack)
 
     @contextlib.contextmanager
     def visited(self, *, rate: float, visitors: int = 16, at_most: float = 900.0) -> Iterator[Traffic]:
         """Traffic through all edges beside the block, as by a name with all their addresses."""
-        urls = [f"https://{node['Status']['Addr']}:8443" for node in self.nodes()]
-        traffic = Traffic(urls, rate=rate, visitors=visitors, public_url=PUBLIC_URL)
+        port = self.environment["HTTPS_PORT"]
+        urls = [f"https://{node['Status']['Addr']}:{port}" for node in self.nodes()]
+        traffic = Traffic(urls, rate=rate, visitors=visitors, public_url=self.environment["PUBLIC_URL"])
         try:
             with beside(traffic, at_most=at_most):
                 yield traffic
@@ -106,8 +141,8 @@ class Swarm:
             print(traffic.report.table())
 
 
-def build(push: str) -> None:
-    """Two good versions and two bad ones, where the nodes find them."""
+def build() -> list[str]:
+    """The images' names of two good versions and two bad ones, which have no database of their own."""
     for version in (GOOD, NEXT):
         for target in _IMAGES:
             _build(_name(target, version), "--target", target, "--build-arg", f"VERSION={version}", ".")
@@ -121,12 +156,8 @@ def build(push: str) -> None:
             _name(target, version), "--build-arg", f"BASE={_name(target, NEXT)}", "-f", str(file), str(folder)
         )
     names = [_name(target, version) for version in (GOOD, NEXT) for target in _IMAGES]
-    names += [
-        _name(target, version)
-        for version in (NEVER_READY, UNCHECKED)
-        for target in ("edge", "goss", "service")
-    ]
-    _run(*shlex.split(push), *names)
+    bad = (NEVER_READY, UNCHECKED)
+    return names + [_name(target, version) for version in bad for target in ("edge", "goss", "service")]
 
 
 def _name(target: str, version: str) -> str:
@@ -143,32 +174,15 @@ def _run(*words: str) -> None:
 
 @pytest.fixture(scope="session")
 def swarm() -> Iterator[Swarm]:
-    """A swarm with the first version on it; unless SWARM_KEEP is set, its services are removed afterwards."""
+    """A swarm with the first version on it."""
     swarm = Swarm()
     if os.environ.get("SWARM_PUSH"):
-        build(os.environ["SWARM_PUSH"])
-    if "plain" in swarm.environment["OVERRIDE"]:
-        made = swarm.docker("network", "ls", "--format", "{{.Name}}").split()
-        for name, words in (("plain_service", []), ("plain_data", ["--internal"])):
-            if name not in made:
-                swarm.docker("network", "create", "--driver", "overlay", *words, name)
-    # As docs/swarm.md says.
-    swarm.docker("swarm", "update", "--dispatcher-heartbeat", "15s")
-    nodes = swarm.nodes()
-    for node in nodes:
-        swarm.docker("node", "update", "--label-add", "frontdesk.edge=true", node["ID"])
-    # Away from the node that the tests talk to, and from where the last replica of each is likely to be.
-    swarm.docker("node", "update", "--label-add", "frontdesk.db=true", nodes[-1]["ID"])
-    done = subprocess.run(
-        [sys.executable, "-m", "deploy.swarm.new_secrets"], env=swarm.environment, cwd=ROOT, check=False
-    )
-    assert done.returncode == 0
-    code, said = swarm.deploy(GOOD)
-    assert code == 0, said
-    yield swarm
-    if os.environ.get("SWARM_KEEP"):
-        return
-    swarm.docker("stack", "rm", STACK)
+        _run(*shlex.split(os.environ["SWARM_PUSH"]), *build())
+    swarm.make_ready()
+    with swarm.removed_afterwards():
+        code, said = swarm.deploy(GOOD)
+        assert code == 0, said
+        yield swarm
 
 
 def nothing_failed(report: Report) -> None:
