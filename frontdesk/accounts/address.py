@@ -27,7 +27,7 @@ async def change_email(service: Service, visit: Visit, *, email: str, password: 
     service.hasher.admit()
     account = visit.account
     try:
-        email = identity.clean_email(email)
+        email = identity.clean_email(email, reachable=True)
     except FieldRefused as refused:
         raise InvalidFields(refused.error) from refused
     stored = await store.fetch_password_hash(service.db, account.id)

@@ -29,8 +29,11 @@ _NOT_IN_NAMES = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 _JOINERS = "\u200c\u200d"
 
 
-def clean_email(text: str) -> str:
-    """An address as it is kept and shown: normalised, its domain in lower case. Raises FieldRefused."""
+def clean_email(text: str, *, reachable: bool = False) -> str:
+    """An address as it is kept and shown: normalised, its domain in lower case. Raises FieldRefused.
+
+    reachable: not one that nobody can have either.
+    """
     if not is_text(text):
         raise FieldRefused("email", "email_invalid")
     if len(text) > EMAIL_MAX:
@@ -39,7 +42,14 @@ def clean_email(text: str) -> str:
         found = email_validator.validate_email(text.strip(), check_deliverability=False, strict=True)
     except email_validator.EmailNotValidError as error:
         raise FieldRefused("email", "email_invalid") from error
+    if reachable and not can_be_reached(found.normalized):
+        raise FieldRefused("email", "email_invalid")
     return found.normalized
+
+
+def can_be_reached(email: str) -> bool:
+    """Whether somebody may have this clean address. Nobody has one below .example (RFC 2606): checks register by it."""
+    return not email.endswith(".example")
 
 
 def email_key(email: str) -> str:

@@ -26,9 +26,10 @@ _HOURLY = 3
 async def write(service: Service, db: Queries, kind: Kind, account: Account) -> None:
     """Let a mail go to the account's address when this transaction commits.
 
-    An address that nobody has confirmed may be anybody's: it gets no more than what strangers can have sent there.
+    An address that nobody has confirmed may be anybody's: it gets no more than what strangers can have sent there. One
+    that is nobody's gets nothing.
     """
-    if service.mails == "off":
+    if service.mails == "off" or not identity.can_be_reached(account.email):
         return
     if not account.email_verified:
         await write_for_stranger(
@@ -53,7 +54,7 @@ async def write_for_stranger(
     Whether it is isn't told. account_id None: to whoever has that address, if anybody has. language: for whom has
     chosen none.
     """
-    if service.mails == "off":
+    if service.mails == "off" or not identity.can_be_reached(email):
         return
     key = identity.email_key(email)
     await store.insert_limited(

@@ -28,14 +28,17 @@ async def register(
     confirmed.
 
     In that case the account doesn't have its address before, but waits beside others that may want it. So a taken
-    address is answered as a free one, down to what a login says afterwards; its owner is told by mail.
+    address is answered as a free one, down to what a login says afterwards; its owner is told by mail. An address that
+    nobody can confirm is refused.
 
     Raises InvalidFields (all that is wrong at once), EmailTaken, UsernameTaken, Throttled, Busy, Unavailable.
     """
     service.hasher.admit()
     began = time.monotonic()
+    verification = service.settings.email_verification
+    unconfirmed = verification == "required" and not administrator
     findings = Findings()
-    email = findings.take(identity.clean_email, email)
+    email = findings.take(identity.clean_email, email, reachable=unconfirmed)
     username = findings.take(identity.clean_username, username, reserved=administrator)
     name = findings.take(identity.clean_name, name)
     password = findings.take(
@@ -54,8 +57,6 @@ async def register(
     password_hash = await service.hasher.hash(
         password, deadline=service.settings.hash_deadline - (time.monotonic() - began)
     )
-    verification = service.settings.email_verification
-    unconfirmed = verification == "required" and not administrator
     async with service.db.transaction() as db:
         account = await store.insert(
             db,

@@ -17,7 +17,7 @@ from tests.mail.conftest import Post
 URL = "/api/v1/account/export"
 _BUDGETS = ("login account", "email account", "export account")
 # Nobody else has any of these, so that whatever is left of them can be told.
-ERIN = ALICE._replace(email="erin.xylander@quokka.example", username="erin.q", name="Erin Xylander-Quokkason")
+ERIN = ALICE._replace(email="erin.xylander@quokka.example.org", username="erin.q", name="Erin Xylander-Quokkason")
 
 
 @pytest.fixture
@@ -38,16 +38,16 @@ async def live(http: httpx.AsyncClient, erin: Actor, post: Post) -> Actor:
     for login in (ERIN.email, ERIN.username):
         body = {"login": login, "password": "not the one"}
         assert (await http.post("/api/v1/sessions", json=body)).status_code == 401
-    body = {"email": "erin.second@quokka.example", "password": ERIN.password}
+    body = {"email": "erin.second@quokka.example.org", "password": ERIN.password}
     assert (await http.post("/api/v1/account/email", json=body, headers=erin.bearer)).status_code == 202
     letters = {letter.to[0]: letter for letter in await post.send()}
-    token = letters["erin.second@quokka.example"].token
+    token = letters["erin.second@quokka.example.org"].token
     assert (await http.post(f"/api/v1/email-confirmations/{token}")).status_code == 204
     # One that waits for what it's for, and one that nobody has sent yet.
-    body = {"email": "erin.third@quokka.example", "password": ERIN.password}
+    body = {"email": "erin.third@quokka.example.org", "password": ERIN.password}
     assert (await http.post("/api/v1/account/email", json=body, headers=erin.bearer)).status_code == 202
     await post.send()
-    for email in ("erin.second@quokka.example", "ERIN.second@quokka.example"):
+    for email in ("erin.second@quokka.example.org", "ERIN.second@quokka.example.org"):
         assert (await http.post("/api/v1/password-resets", json={"email": email})).status_code == 202
     change = {"name": "Erin Quokkason-Xylander"}
     assert (await http.patch("/api/v1/account", json=change, headers=erin.bearer)).status_code == 200
@@ -70,7 +70,7 @@ async def test_everything_that_is_stored_is_in_it(
 ) -> None:
     actor = await live(http, erin, post)
     found = await export(http, actor)
-    assert found["account"]["email"] == "erin.second@quokka.example"
+    assert found["account"]["email"] == "erin.second@quokka.example.org"
     assert len(found["sessions"]) == 2
     assert {event["kind"] for event in found["events"]} >= {"registered", "logged_in", "exported"}
     account_id = found["account"]["id"]
@@ -158,7 +158,7 @@ async def test_erased_means_erased(
     # One that nobody has sent yet, and that has no account in it.
     await db.execute("DELETE FROM mailboxes")
     assert (
-        await http.post("/api/v1/password-resets", json={"email": "erin.second@quokka.example"})
+        await http.post("/api/v1/password-resets", json={"email": "erin.second@quokka.example.org"})
     ).status_code == 202
     assert await post.waiting() == 1
     before = (await dump(database_url)).casefold()

@@ -9,7 +9,7 @@ import httpx
 
 from frontdesk.accounts import housekeeping, moderation
 from frontdesk.accounts.service import Service
-from tests.answers import refused
+from tests.answers import faults, refused
 from tests.cast import ALICE, BOB, Actor
 from tests.mail.conftest import Post
 from tests.mailbox import BASE
@@ -77,6 +77,21 @@ async def test_required_lets_nobody_in_before(required: httpx.AsyncClient, bob: 
         answer = await required.post(SESSIONS, json=LOGIN | {"login": login})
         assert answer.status_code == 201
     assert await found(required, bob) == ([{"username": "alice", "name": "Alice Archer"}], 200)
+
+
+async def test_an_address_that_nobody_can_have_gets_no_mail(optional: httpx.AsyncClient, post: Post) -> None:
+    fields = ALICE.fields() | {"email": "alice@Checks.Example"}
+    assert (await optional.post(ACCOUNTS, json=fields)).status_code == 201
+    assert (await optional.post("/api/v1/password-resets", json={"email": fields["email"]})).status_code == 202
+    assert await post.waiting() == 0
+
+
+async def test_required_registers_nobody_whose_address_nobody_can_have(
+    required: httpx.AsyncClient, db: asyncpg.Connection
+) -> None:
+    answer = await required.post(ACCOUNTS, json=ALICE.fields() | {"email": "alice@checks.example"})
+    assert faults(answer) == {("email", "email_invalid")}
+    assert await db.fetchval("SELECT count(*) FROM accounts") == 0
 
 
 async def test_required_sends_no_more_than_three_links_an_hour(
