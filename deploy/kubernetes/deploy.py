@@ -25,7 +25,8 @@ Object = dict[str, Any]
 _HERE = Path(__file__).parent
 _DEPLOYMENTS = ("frontdesk-web", "frontdesk-api", "frontdesk-edge")
 _IMAGES = ("frontdesk", "frontdesk-edge", "frontdesk-goss")
-_REVISION = "deployment.kubernetes.io/revision"
+# What holds data is never deleted, and a claim can't be made smaller again.
+_DATA = ("Namespace", "PersistentVolumeClaim", "Secret")
 
 
 class ClusterError(Exception):
@@ -100,7 +101,12 @@ class Deployment:
         if missing or len(self._verify) != 1:
             raise ClusterError(f"the overlay lacks {', '.join(sorted(missing)) or 'the Job that checks'}")
         self.namespace = names["frontdesk-api"]
-        self.before = {name: self._get("deployment", name) for name in _DEPLOYMENTS}
+        self._scaled = {
+            one["spec"]["scaleTargetRef"]["name"]
+            for one in objects
+            if one["kind"] == "HorizontalPodAutoscaler"
+        }
+        self.before = self._there()
 
     def go(self) -> int:
         """Bring it, check it, take it back if need be; the exit code."""
@@ -120,7 +126,7 @@ class Deployment:
             )
             return 0
         print(f"\nVersion {self.version} didn't hold: {failed}\n", file=sys.stderr, flush=True)
-        if not self.before["frontdesk-api"]:
+        if ("Deployment", "frontdesk-api") not in self.before:
             print("There is no version before it to go back to.", file=sys.stderr)
             return 3
         try:
@@ -154,20 +160,43 @@ class Deployment:
 
     def _take_back(self) -> str:
         self._until = time.monotonic() + self._seconds
-        changed = []
-        for name, was in self.before.items():
-            now = self._get("deployment", name)
-            if not was or now["spec"]["template"] == was["spec"]["template"]:
-                continue
-            revision = was["metadata"]["annotations"][_REVISION]
-            self._kubectl("rollout", "undo", f"deployment/{name}", f"--to-revision={revision}")
-            self._say(f"{name}: told to be as before")
-            changed.append(name)
-        for name in changed:
-            failed = self._wait(name, partial(self._rolled_out, name))
+        now = self._there()
+        for name in self._scaled:
+            if (key := ("Deployment", name)) in now.keys() & self.before.keys():
+                # The autoscaler's.
+                self.before[key]["spec"]["replicas"] = now[key]["spec"]["replicas"]
+        changed = [
+            was
+            for key, was in self.before.items()
+            if key[0] != "PersistentVolumeClaim" and now.get(key) != was
+        ]
+        if changed:
+            kubectl("replace", "--filename", "-", stdin=yaml.safe_dump_all(changed))
+        for one in changed:
+            self._say(f"{one['kind']} {one['metadata']['name']}: told to be as before")
+        for one in changed:
+            name = one["metadata"]["name"]
+            failed = one["kind"] == "Deployment" and self._wait(name, partial(self._rolled_out, name))
             if failed:
                 return failed
+        # Last: the pods of this version need it as long as they're there.
+        for kind, name in sorted(now.keys() - self.before.keys()):
+            if kind not in _DATA:
+                self._kubectl("delete", kind, name, "--ignore-not-found", "--wait=false")
         return ""
+
+    def _there(self) -> dict[tuple[str, str], Object]:
+        """What of this there is in the cluster, but Jobs, without what the cluster notes on it."""
+        told = yaml.safe_dump_all(one for one in self._objects if one["kind"] != "Job")
+        said = kubectl("get", "--filename", "-", "--ignore-not-found", "--output", "json", stdin=told)
+        found = json.loads(said) if said.strip() else {"items": []}
+        there = {}
+        for one in found.get("items", [found]):
+            told_of = ("name", "namespace", "labels", "annotations")
+            kept = {key: value for key, value in one.items() if key != "status"}
+            kept["metadata"] = {key: one["metadata"][key] for key in told_of if key in one["metadata"]}
+            there[one["kind"], one["metadata"]["name"]] = kept
+        return there
 
     def _follow_job(self, name: str) -> str:
         def ended() -> tuple[bool, str, str]:

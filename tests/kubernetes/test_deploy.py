@@ -54,9 +54,16 @@ def overlay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     kubectl("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")
 
 
+def _namespace(overlay: Path) -> str:
+    return str(yaml.safe_load((overlay / "kustomization.yaml").read_text(encoding="utf-8"))["namespace"])
+
+
+def _version(overlay: Path) -> str:
+    return next(image for image in _images(overlay) if "edge" in image).rpartition(":")[2]
+
+
 def _images(overlay: Path) -> set[str]:
-    namespace = yaml.safe_load((overlay / "kustomization.yaml").read_text(encoding="utf-8"))["namespace"]
-    deployments = get("deployments", namespace=namespace)["items"]
+    deployments = get("deployments", namespace=_namespace(overlay))["items"]
     return {d["spec"]["template"]["spec"]["containers"][0]["image"] for d in deployments}
 
 
@@ -93,6 +100,44 @@ def test_version_that_does_not_hold_is_taken_back(
 
 
 @pytest.mark.kubernetes_long
+def test_all_that_came_with_a_version_is_taken_back_with_it(overlay: Path) -> None:
+    """The same images, behind Services and policies that don't hold."""
+    namespace = _namespace(overlay)
+    kinds = "services,networkpolicies,horizontalpodautoscalers,poddisruptionbudgets"
+
+    def seen() -> dict[tuple[str, str], object]:
+        found = get(kinds, namespace=namespace)["items"]
+        return {(one["kind"], one["metadata"]["name"]): one["spec"] for one in found}
+
+    before, file = seen(), overlay / "kustomization.yaml"
+    good = file.read_text(encoding="utf-8")
+    told = yaml.safe_load(good)
+    # The way to the API, shut by a Service of no pod; what is new; and the autoscaler's bounds.
+    nobody = {"op": "replace", "path": "/spec/selector/app.kubernetes.io~1component", "value": "nobody"}
+    more = {"op": "replace", "path": "/spec/maxReplicas", "value": 3}
+    told["patches"] += [
+        {"target": {"kind": "Service", "name": "frontdesk-api"}, "patch": yaml.safe_dump([nobody])},
+        {"target": {"kind": "HorizontalPodAutoscaler"}, "patch": yaml.safe_dump([more])},
+    ]
+    told["components"].append(relative(DEPLOY / "components/backup", overlay))
+    file.write_text(yaml.safe_dump(told), encoding="utf-8")
+    try:
+        done = deploy(overlay, _version(overlay))
+    finally:
+        file.write_text(good, encoding="utf-8")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Service frontdesk-api: told to be as before" in done.stdout
+    assert seen() == before
+    assert not get("cronjobs", namespace=namespace)["items"]
+    # What may hold data stays.
+    assert [one["metadata"]["name"] for one in get("pvc", namespace=namespace)["items"]] == [
+        "data-frontdesk-db-0",
+        "frontdesk-backups",
+    ]
+    assert deploy(overlay, _version(overlay)).returncode == 0
+
+
+@pytest.mark.kubernetes_long
 def test_version_whose_images_are_nowhere_is_taken_back_in_time(overlay: Path) -> None:
     before = _images(overlay)
     done = deploy(overlay, "nowhere", DEPLOY_TIMEOUT="20")
@@ -112,7 +157,7 @@ def test_version_whose_images_are_nowhere_is_taken_back_in_time(overlay: Path) -
             {"OVERLAY": str(DEPLOY / "operator")},
             "the overlay lacks frontdesk-api, frontdesk-edge, frontdesk-web",
         ),
-        ({"KUBECONFIG": "/nowhere"}, "kubectl get deployment"),
+        ({"KUBECONFIG": "/nowhere"}, "kubectl get --filename"),
     ],
 )
 def test_what_can_not_begin_is_said_in_a_line(variables: dict[str, str], words: str) -> None:

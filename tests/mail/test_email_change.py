@@ -225,7 +225,13 @@ async def test_an_address_that_nobody_confirmed_gets_no_more_than_strangers_may_
 
 
 async def test_bad_addresses_are_named(http: httpx.AsyncClient, alice: Actor) -> None:
-    for email in ("", "nobody", "x@checks.example", "x@example.org\r\nBcc: y@example.org", "x\x00@example.org"):
+    for email in (
+        "",
+        "nobody",
+        "x@checks.example",
+        "x@example.org\r\nBcc: y@example.org",
+        "x\x00@example.org",
+    ):
         body = {"email": email, "password": ALICE.password}
         answer = await http.post(URL, json=body, headers=alice.bearer)
         assert faults(answer) == {("email", "email_invalid")}

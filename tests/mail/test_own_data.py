@@ -17,7 +17,9 @@ from tests.mail.conftest import Post
 URL = "/api/v1/account/export"
 _BUDGETS = ("login account", "email account", "export account")
 # Nobody else has any of these, so that whatever is left of them can be told.
-ERIN = ALICE._replace(email="erin.xylander@quokka.example.org", username="erin.q", name="Erin Xylander-Quokkason")
+ERIN = ALICE._replace(
+    email="erin.xylander@quokka.example.org", username="erin.q", name="Erin Xylander-Quokkason"
+)
 
 
 @pytest.fixture

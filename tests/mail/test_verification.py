@@ -82,7 +82,9 @@ async def test_required_lets_nobody_in_before(required: httpx.AsyncClient, bob: 
 async def test_an_address_that_nobody_can_have_gets_no_mail(optional: httpx.AsyncClient, post: Post) -> None:
     fields = ALICE.fields() | {"email": "alice@Checks.Example"}
     assert (await optional.post(ACCOUNTS, json=fields)).status_code == 201
-    assert (await optional.post("/api/v1/password-resets", json={"email": fields["email"]})).status_code == 202
+    assert (
+        await optional.post("/api/v1/password-resets", json={"email": fields["email"]})
+    ).status_code == 202
     assert await post.waiting() == 0
 
 
