@@ -266,6 +266,9 @@ def _backup(
     backup = spec["backup"]
     schedule = found[("CronJob", f"{name}-backup")]["spec"]
     schedule["schedule"] = backup["schedule"]
+    job = schedule["jobTemplate"]["metadata"]
+    # Kubernetes makes the Jobs; by this they're watched and found.
+    job["labels"] = {**job["labels"], labels.MANAGED_BY: labels.CONTROLLER}
     pod = schedule["jobTemplate"]["spec"]["template"]["spec"]
     pod["initContainers"][0]["image"] = image
     for variable in pod["containers"][0]["env"]:

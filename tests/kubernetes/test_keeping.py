@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 
 import pytest
 
@@ -156,6 +157,9 @@ def test_suspended_it_is_left_alone(frontdesk: Frontdesk) -> None:
     frontdesk.change(suspend=True)
     until("the news", lambda: frontdesk.condition("Progressing").get("reason") == "Suspended")
     kubectl("delete", "service", "one-web", "-n", frontdesk.namespace)
+    # Else it would be back in a second or two.
+    time.sleep(8)
+    assert ("Service", "one-web") not in made(frontdesk.namespace)
     frontdesk.change(suspend=False)
     until("the service", lambda: ("Service", "one-web") in made(frontdesk.namespace))
 
@@ -180,7 +184,9 @@ def test_deleted_it_leaves_its_data_and_made_again_it_has_them(frontdesk: Frontd
     until("the end of its pods", lambda: not frontdesk.pods())
 
     def is_gone() -> bool:
-        found = get("secrets,persistentvolumeclaims", namespace=frontdesk.namespace, labels=_OURS)["items"]
+        # Of another Frontdesk that was deleted here, they stay.
+        mine = f"{_OURS},app.kubernetes.io/instance=one"
+        found = get("secrets,persistentvolumeclaims", namespace=frontdesk.namespace, labels=mine)["items"]
         volume = kubectl("get", "pvc", "data-one-db-0", "-n", frontdesk.namespace, check=False)
         return not found and "not found" in volume
 

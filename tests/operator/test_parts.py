@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from frontdesk_operator import conditions, drift, manifests, passwords, render
+from frontdesk_operator import conditions, drift, labels, manifests, passwords, render
 from frontdesk_operator.client import MANAGER
 from frontdesk_operator.errors import OperatorError
 from frontdesk_operator.main import connection_service, main
@@ -140,6 +140,15 @@ def test_mail_is_a_file_a_sender_and_one_way_out() -> None:
         assert {"name": "FRONTDESK_SMTP_URL_FILE", "value": "/run/mail/smtp_url"} in pod["containers"][0][
             "env"
         ]
+
+
+def test_jobs_that_kubernetes_makes_by_the_schedule_are_found() -> None:
+    backup = {"schedule": "@daily", "keep": 3, "storage": "1Gi"}
+    made = render.render(frontdesk(backup=backup), render.Images.all("frontdesk:1"), stamps={})
+    (schedule,) = (m for m in made if m["kind"] == "CronJob")
+    found = schedule["spec"]["jobTemplate"]["metadata"]["labels"]
+    assert labels.of("one").items() <= found.items()
+    assert found[labels.COMPONENT] == "backup"
 
 
 def test_job_has_the_resource_s_own_names_and_an_attempt_of_its_own() -> None:
