@@ -82,14 +82,18 @@ def test_exactly_the_arrows_of_the_picture_are_open(frontdesk: Frontdesk) -> Non
     outside[f"{api_server}:443"] = "Kubernetes"
     places = {f"{addresses[component]}:{port}": component for component, port in PORTS.items()} | outside
     found = {}
-    for component, name in probes.items():
-        until(name, lambda name=name: _running(namespace, name))
-        said = kubectl("exec", name, "-n", namespace, "--", "python", "-c", _TRY, *places)
-        found[component] = {places[line.split()[0]] for line in said.splitlines() if line.endswith("open")}
+    try:
+        for component, name in probes.items():
+            until(name, lambda name=name: _running(namespace, name))
+            said = kubectl("exec", name, "-n", namespace, "--", "python", "-c", _TRY, *places)
+            found[component] = {
+                places[line.split()[0]] for line in said.splitlines() if line.endswith("open")
+            }
+    finally:
+        # Other tests would take them for what they pass for.
+        kubectl("delete", "pods", *probes.values(), "-n", namespace, "--wait=false")
     # Who is nobody is held by no policy of ours; in the overlays' namespace, by its own.
     found["nobody"] -= set(outside.values())
-    for name in probes.values():
-        kubectl("delete", "pod", name, "-n", namespace, "--wait=false")
     assert found == ARROWS
 
 
