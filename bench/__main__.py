@@ -72,7 +72,7 @@ def one_run(url: str, tokens: list[str], seconds: float) -> list[Figure]:
         before = bare_hashes(seconds / 2)
         logins = _capacity(server.port, seconds)
         hashes = (before + bare_hashes(seconds / 2)) / 2
-        # The first few times, PostgreSQL plans a statement anew for each connection.
+        # The first time on each connection, PostgreSQL plans a statement.
         uvloop.run(load(server.port, _askers(_SEARCH, tokens), seconds=1))
         quiet_check = uvloop.run(_probe(server.port, "/api/v1/account", tokens, seconds))
         quiet_search = uvloop.run(_probe(server.port, _SEARCH, tokens, seconds))

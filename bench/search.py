@@ -10,36 +10,28 @@ kept and used again.
 import argparse
 import asyncio
 import contextlib
-import http.client
 import itertools
-import json
 import math
-import os
 import random
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
 from uuid import uuid4
 
 import asyncpg
 
 from bench import directory, load, queries
 from bench.people import people
+from bench.searching import LIMIT, path, serving
 from frontdesk import local
 from frontdesk.accounts.indexing import index_person
 from frontdesk.accounts.search import search
 
-_LIMIT = 20
 _CROWD_SECONDS = 30
 # Milliseconds after which somebody who waits for LIKE has left.
 _PATIENCE = 10_000
-_PASSWORD = "nine wet herons in a row"
 # Every entry of an index and every row of a table that any statement has read.
 _ROWS = """
     SELECT (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)
@@ -86,40 +78,6 @@ class Quality(NamedTuple):
     first: float
     like_page: float
     like_first: float
-
-
-class Server:
-    """Frontdesk's API on a port of this machine, and somebody who is logged in."""
-
-    def __init__(self, port: int, pid: int) -> None:
-        self.port = port
-        self.pid = pid
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        name = f"bench{uuid4().hex[:12]}"
-        fields = {"email": f"{name}@example.org", "username": name, "name": "Ψ", "password": _PASSWORD}
-        self._ask("POST", "/api/v1/accounts", fields)
-        answer = self._ask("POST", "/api/v1/sessions", {"login": name, "password": _PASSWORD})
-        self.token = str(answer["token"])
-
-    def search(self, text: str) -> tuple[float, list[str]]:
-        """Seconds of one query, and the usernames it found."""
-        began = time.perf_counter()
-        self._connection.request("GET", _path(text), headers={"Authorization": f"Bearer {self.token}"})
-        answer = self._connection.getresponse()
-        body = answer.read()
-        took = time.perf_counter() - began
-        if answer.status != 200:
-            raise RuntimeError(f"{text!r}: {answer.status} {body[:200]!r}")
-        return took, [person["username"] for person in json.loads(body)["people"]]
-
-    def _ask(self, method: str, path: str, body: dict[str, str]) -> dict[str, object]:
-        headers = {"Content-Type": "application/json"}
-        self._connection.request(method, path, json.dumps(body).encode(), headers)
-        answer = self._connection.getresponse()
-        found: dict[str, object] = json.loads(answer.read())
-        if answer.status not in (200, 201):
-            raise RuntimeError(f"{path}: {answer.status} {found}")
-        return found
 
 
 async def measure(url: str, count: int, *, rounds: int) -> list[Line]:
@@ -225,32 +183,6 @@ async def bytes_a_person(url: str, count: int) -> float:
     return size / count
 
 
-@contextlib.contextmanager
-def serving(url: str) -> Iterator[Server]:
-    """`frontdesk serve --role api` on the database at `url`, a process a core."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("FRONTDESK_")}
-    environ |= {
-        "FRONTDESK_DATABASE_URL": url,
-        "FRONTDESK_PORT": str(port),
-        "FRONTDESK_SEARCHES_PER_MINUTE": "1000000",
-        "FRONTDESK_PROCESSES": str(len(os.sched_getaffinity(0))),
-    }
-    command = [sys.executable, "-c", "from frontdesk.cli import main; main()", "serve", "--role", "api"]
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.1)
-        yield Server(port, process.pid)
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 @contextlib.asynccontextmanager
 async def filled(server: str, count: int) -> AsyncIterator[str]:
     """The URL of a directory of `count` people on the PostgreSQL at `server`, filled if it isn't there yet."""
@@ -344,7 +276,7 @@ async def _rows(db: asyncpg.Connection, texts: list[str]) -> float:
     """What a query reads on average, of indexes and of tables."""
     before = await _read_so_far(db)
     for text in texts:
-        await search(db, text, limit=_LIMIT)
+        await search(db, text, limit=LIMIT)
     return (await _read_so_far(db) - before) / len(texts)
 
 
@@ -358,11 +290,7 @@ def _texts(drawn: queries.Sample, kind: str, count: int) -> list[str]:
 
 
 def _request(text: str, token: str) -> bytes:
-    return load.request("GET", _path(text), token=token)
-
-
-def _path(text: str) -> str:
-    return f"/api/v1/people?q={quote(text)}&limit={_LIMIT}"
+    return load.request("GET", path(text), token=token)
 
 
 def _row(line: Line | Like | Quality) -> str:
