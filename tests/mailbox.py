@@ -86,7 +86,7 @@ class Mailbox:
         self._transports.add(server.transport)
         return responses
 
-    async def handle_RCPT(  # noqa: N802 - the same
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if self.mode == "reject":

@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ class Pipeline:
         extra: str = "",
         real: str = "",
         env: dict[str, str] | None = None,
-        **scenario: object,
+        **scenario: Any,
     ) -> Ended:
         """Build `branch`. `fail` and `hang` name targets, `real` a folder in which make is the real one; `extra` is
         what the stand-in for make does in the end, `env` what the controller and the agent tell besides."""
@@ -67,7 +68,7 @@ class Pipeline:
         path = os.environ["PATH"]
         if not real:
             path = f"{self._commands(fail, hang, extra)}{os.pathsep}{path}"
-        given = {
+        given: dict[str, Any] = {
             "credentials": {
                 "registry": {"kind": "usernamePassword", "username": "robot", "password": REGISTRY_PASSWORD},
                 **{
@@ -95,7 +96,7 @@ class Pipeline:
         told = {name: value for name, value in told.items() if value}
         return harness.run(
             self._class_path, jenkinsfile, self._folder, Scenario(path=path, env=told, **given)
-        )  # type: ignore[arg-type]
+        )
 
     def _commands(self, fail: str, hang: str, extra: str) -> Path:
         folder = self._folder / "bin"

@@ -82,6 +82,12 @@ class Place(Swarm):
         print(f"make {verb} VERSION={version}: exit code {done.returncode}\n{done.stdout}")
         return done.returncode, done.stdout
 
+    def made(self, verb: str, version: str) -> str:
+        """What a `make` said that succeeded."""
+        code, said = self.make(verb, version)
+        assert code == 0, said
+        return said
+
     def begin(self, version: str, until: str) -> None:
         """Deploy `version`, and end that like Jenkins when it has said `until`."""
         command = ["make", "--no-print-directory", "deploy"]
@@ -136,9 +142,8 @@ def production(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Itera
     place.make_ready()
     with place.removed_afterwards():
         for version in (GOOD, NEXT, NEVER_READY):
-            assert place.make("push", version)[0] == 0
-        code, said = place.make("deploy", GOOD)
-        assert code == 0, said
+            place.made("push", version)
+        place.made("deploy", GOOD)
         yield place
 
 
@@ -155,20 +160,16 @@ def test_version_is_deployed_checked_and_taken_back_and_no_request_fails(
     production: Place, load: float
 ) -> None:
     with production.visited(rate=load) as traffic:
-        code, said = production.make("deploy", NEXT)
-        assert code == 0, said
+        said = production.made("deploy", NEXT)
         assert f"production: {GOOD} runs, {NEXT} is to run, by swarm" in said
         assert f"Version {NEXT} runs. Goss's checks hold through the edges on" in said
         assert production.runs(NEXT)
-        code, said = production.make("verify", NEXT)
-        assert code == 0, said
+        said = production.made("verify", NEXT)
         assert re.search(_ALL_HOLD, said), said
-        code, said = production.make("rollback", NEXT)
-        assert code == 0, said
+        said = production.made("rollback", NEXT)
         assert f"production: {NEXT} runs, {GOOD} is to run again" in said
         assert production.runs(GOOD)
-        code, said = production.make("rollback", NEXT)
-        assert code == 0, said
+        said = production.made("rollback", NEXT)
         assert f"production: {GOOD} runs, as before: nothing to take back" in said
     nothing_failed(traffic.report)
 
@@ -182,8 +183,7 @@ def test_version_that_never_gets_ready_takes_itself_back_and_no_request_fails(
         assert f"Version {NEVER_READY} didn't hold: " in said
         assert "Everything is as before this deployment." in said
         assert production.runs(GOOD)
-        code, said = production.make("rollback", NEVER_READY)
-        assert code == 0, said
+        said = production.made("rollback", NEVER_READY)
         assert f"production: {GOOD} runs, as before: nothing to take back" in said
     nothing_failed(traffic.report)
 
@@ -193,8 +193,7 @@ def test_deployment_that_is_ended_halfway_is_taken_back_and_no_request_fails(
 ) -> None:
     with production.visited(rate=load) as traffic:
         production.begin(NEXT, until="web and api: told")
-        code, said = production.make("rollback", NEXT)
-        assert code == 0, said
+        said = production.made("rollback", NEXT)
         assert f"Version {GOOD} runs. Goss's checks hold" in said
         assert production.runs(GOOD)
     nothing_failed(traffic.report)
