@@ -34,7 +34,7 @@ class Frontdesk(Peer):
             yield server.port
 
     def bare_hashes(self, seconds: float) -> float:
-        return figures.bare_hashes(seconds)
+        return figures.libsodium(seconds)
 
     def session_check(self, session: dict[str, Any]) -> bytes:
         return request("GET", "/api/v1/account", token=session["token"])

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import math
 import os
+import re
 import secrets
 import sys
 import threading
@@ -18,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import argon2
+from nacl import exceptions
+from nacl.pwhash import argon2id
 
 from frontdesk.accounts.foreign_hashes import needs_much_memory, verify_foreign
 from frontdesk.accounts.hash_slots import HashSlot
@@ -26,10 +28,10 @@ from frontdesk.accounts.passwords import normalise_password
 from frontdesk.errors import Busy
 
 # OWASP Password Storage Cheat Sheet: argon2id, m = 19 MiB, t = 2, p = 1.
-_ARGON2 = argon2.PasswordHasher(
-    time_cost=2, memory_cost=19456, parallelism=1, hash_len=32, salt_len=16, type=argon2.Type.ID
-)
-_OURS = "$argon2id$v=19$m=19456,t=2,p=1$"
+_TIME_COST = 2
+_MEMORY = 19456 * 1024
+# A salt of 16 and a hash of 32 bytes follow, as libsodium makes them; what has others is left to argon2-cffi.
+_OURS = re.compile(r"\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}")
 
 # The event loop outweighs a hash thread about 10 to 1 on a crowded core. Not the full 19: a thread that starves
 # while it holds the interpreter lock would make the event loop wait for it.
@@ -96,7 +98,7 @@ class Hasher:
         # Imported hashes may need far more than 19 MiB: one at a time, while the other threads do the rest.
         self._heavy_running = False
         started = time.monotonic()
-        self._dummy = _ARGON2.hash(secrets.token_urlsafe())
+        self._dummy = _hash(secrets.token_bytes())
         self._turn_seconds = time.monotonic() - started
         self._workers = [
             threading.Thread(
@@ -134,7 +136,7 @@ class Hasher:
         deadline: seconds left, the Hasher's own if None. Returns the PHC string to store. Raises Busy.
         """
         data = _to_bytes(normalise_password(password))
-        result: str = await self._run(lambda: _ARGON2.hash(data), deadline)
+        result: str = await self._run(lambda: _hash(data), deadline)
         return result
 
     async def verify(
@@ -146,7 +148,7 @@ class Hasher:
         does not tell who has one. deadline: seconds left, the Hasher's own if None. Raises Busy.
         """
         heavy = (
-            stored_hash is not None and not stored_hash.startswith(_OURS) and needs_much_memory(stored_hash)
+            stored_hash is not None and not _OURS.fullmatch(stored_hash) and needs_much_memory(stored_hash)
         )
         verdict: Verdict = await self._run(lambda: self._verify(stored_hash, password), deadline, heavy=heavy)
         return verdict
@@ -173,7 +175,7 @@ class Hasher:
         if stored_hash is None:
             _matches(self._dummy, normalised)
             return Verdict(False, False)
-        if stored_hash.startswith(_OURS):
+        if _OURS.fullmatch(stored_hash):
             return Verdict(_matches(stored_hash, normalised), False)
         # Other systems hash what was typed. Our own hashes of earlier parameters are of the normalised form.
         typed = _to_bytes(password)
@@ -309,10 +311,14 @@ def _to_bytes(password: str) -> bytes:
     return password.encode("utf-8", "surrogatepass")
 
 
-def _matches(encoded: str, password: bytes) -> bool:
+def _hash(password: bytes) -> str:
+    return argon2id.str(password, _TIME_COST, _MEMORY).rstrip(b"\0").decode()
+
+
+def _matches(stored: str, password: bytes) -> bool:
     try:
-        return _ARGON2.verify(encoded, password)
-    except argon2.exceptions.VerificationError:
+        return argon2id.verify(stored.encode(), password)
+    except exceptions.InvalidkeyError:
         return False
 
 

@@ -1,6 +1,7 @@
 """What others, and oneself, see of an account: changing it, and finding people by it."""
 
 import contextlib
+from uuid import UUID
 
 from frontdesk.accounts import attempts, events, identity, indexing, mails, reservations, search, sessions
 from frontdesk.accounts.fields import Findings
@@ -113,24 +114,27 @@ async def change_password(
 
 
 async def find_people(
-    service: Service, visit: Visit, client: Client, text: str, *, limit: int, after: str | None
+    service: Service, viewer: UUID, client: Client, text: str, *, limit: int, after: str | None
 ) -> People:
-    """A page of the people that `text` may mean; see search.search. Raises Throttled, InvalidCursor, Unavailable."""
-    service.searches.charge(f"account {visit.account.id}")
+    """A page of the people that `text` may mean; see search.search. `viewer`: the account that asks.
+
+    Raises Throttled, InvalidCursor, Unavailable.
+    """
+    service.searches.charge(f"account {viewer}")
     service.searches.charge(f"address {attempts.network(client.address)}", times=10)
     return await search.search(service.db, text, limit=limit, after=after, turns=service.turns)
 
 
-async def find_person(service: Service, visit: Visit, username: str) -> Person:
+async def find_person(service: Service, viewer: UUID, username: str) -> Person:
     """Somebody by their username, as others see them.
 
     Counts as a search, or usernames could be tried as fast as a script can. Raises NotFound, also for those who
     hide; Throttled, Unavailable.
     """
-    service.searches.charge(f"account {visit.account.id}")
+    service.searches.charge(f"account {viewer}")
     if not identity.is_text(username) or len(username) > 4 * identity.USERNAME_MAX:
         raise NotFound
-    person = await store.find_person(service.db, identity.username_key(username), viewer=visit.account.id)
+    person = await store.find_person(service.db, identity.username_key(username), viewer=viewer)
     if person is None:
         raise NotFound
     return person

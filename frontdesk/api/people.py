@@ -6,21 +6,21 @@ from starlette.responses import Response
 from frontdesk.accounts import profile
 from frontdesk.api.body import answer
 from frontdesk.api.query import TEXT_MAX, paging, unknown
-from frontdesk.api.visit import visit_of
+from frontdesk.api.visit import viewer_of
 from frontdesk.errors import FieldError, InvalidFields
 from frontdesk.requests import client_of, service_of
 
 
 async def find(request: Request) -> Response:
-    visit = await visit_of(request)
+    viewer = await viewer_of(request)
     text, limit, after = _query(request)
     service, client = service_of(request), client_of(request)
-    return answer(await profile.find_people(service, visit, client, text, limit=limit, after=after))
+    return answer(await profile.find_people(service, viewer, client, text, limit=limit, after=after))
 
 
 async def show(request: Request) -> Response:
-    visit = await visit_of(request)
-    return answer(await profile.find_person(service_of(request), visit, request.path_params["username"]))
+    viewer = await viewer_of(request)
+    return answer(await profile.find_person(service_of(request), viewer, request.path_params["username"]))
 
 
 def _query(request: Request) -> tuple[str, int, str | None]:

@@ -32,7 +32,7 @@ async def search(request: Request) -> Response:
             raise InvalidFields(FieldError("q", "too_long"))
         if text.strip():
             found = await profile.find_people(
-                service_of(request), visit, client_of(request), text, limit=_PAGE, after=after
+                service_of(request), visit.account.id, client_of(request), text, limit=_PAGE, after=after
             )
     except InvalidFields as error:
         return show_form_again(request, template, error, q=text[:_TEXT_MAX], found=_NOBODY, after=after)
@@ -42,5 +42,5 @@ async def search(request: Request) -> Response:
 async def show(request: Request) -> Response:
     """One person, as others see them."""
     visit = await require_visitor(request)
-    person = await profile.find_person(service_of(request), visit, request.path_params["username"])
+    person = await profile.find_person(service_of(request), visit.account.id, request.path_params["username"])
     return render(request, "person.html", person=person)

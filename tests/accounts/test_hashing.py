@@ -59,6 +59,26 @@ async def test_hashes_are_argon2id_with_the_parameters_of_owasp_and_a_salt_each(
     assert first != second
 
 
+async def test_our_hashes_and_those_of_other_libraries_are_the_same() -> None:
+    other = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
+    async with a_hasher() as hasher:
+        assert other.verify(await hasher.hash(PASSWORD), PASSWORD)
+        stored = other.hash(PASSWORD)
+        assert await hasher.verify(stored, PASSWORD) == Verdict(ok=True, renewed_hash_needed=False)
+        assert await hasher.verify(stored, WRONG) == Verdict(ok=False, renewed_hash_needed=False)
+
+
+@pytest.mark.parametrize(("salt", "length"), [(8, 32), (16, 64)])
+async def test_a_hash_with_our_cost_and_another_form_is_verified_and_renewed(salt: int, length: int) -> None:
+    other = argon2.PasswordHasher(
+        time_cost=2, memory_cost=19456, parallelism=1, salt_len=salt, hash_len=length
+    )
+    stored = other.hash(PASSWORD)
+    async with a_hasher() as hasher:
+        assert await hasher.verify(stored, PASSWORD) == Verdict(ok=True, renewed_hash_needed=True)
+        assert await hasher.verify(stored, WRONG) == Verdict(ok=False, renewed_hash_needed=False)
+
+
 async def test_a_password_is_the_same_typed_composed_and_decomposed() -> None:
     async with a_hasher() as hasher:
         stored = await hasher.hash("caf\u00e9 und gr\u00fc\u00dfe")
