@@ -24,10 +24,6 @@ class Cursor(NamedTuple):
     key: str
     account_id: UUID
 
-    @property
-    def order(self) -> tuple[int, int, str]:
-        return self.stage, self.place, self.low
-
 
 def write(cursor: Cursor, *, digest: int) -> str:
     """`digest`: that of the plan, so that nobody goes on with another question."""
@@ -45,7 +41,7 @@ def read(text: str, *, digest: int) -> Cursor:
     except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
         raise InvalidCursor from error
     version, asked, stage, place, low, key, account_id = fields
-    sizes = max(len(low), len(key)) <= KEY_MAX + 1 and "\0" not in low + key
+    sizes = max(len(low), len(key)) <= KEY_MAX + 1 and not {"\0", "\n"} & {*low, *key}
     if version != _VERSION or asked != digest or not sizes or not (0 <= stage < 100 and 0 <= place < 100_000):
         raise InvalidCursor
     return Cursor(stage, place, low, key, account_id)

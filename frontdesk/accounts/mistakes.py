@@ -54,19 +54,20 @@ def one_away(word: str, *, least: int = ONE) -> list[str]:
 
     Digits stay: another number is another person's username, not this one mistyped.
     """
-    found: set[str] = set()
+    found: list[str] = []
     for n in range(len(word) + 1):
         left, right = word[:n], word[n:]
         if right[:1].isdecimal() and left[-1:].isdecimal():
             continue
-        found.update(left + c + right for c in ascii_lowercase)
+        found += [left + c + right for c in ascii_lowercase]
         if right and not right[0].isdecimal():
-            found.add(left + right[1:])
-            found.update(left + c + right[1:] for c in ascii_lowercase)
+            found.append(left + right[1:])
+            found += [left + c + right[1:] for c in ascii_lowercase]
             if right[1:2] and not right[1].isdecimal():
-                found.add(left + right[1] + right[0] + right[2:])
-    found.discard(word)
-    return sorted(w for w in found if len(w) >= least and (min(len(w), len(word)) > ONE or w[0] == word[0]))
+                found.append(left + right[1] + right[0] + right[2:])
+    once = dict.fromkeys(found)
+    once.pop(word, None)
+    return [w for w in once if len(w) >= least and (w[0] == word[0] or min(len(w), len(word)) > ONE)]
 
 
 def is_one_away(typed: str, word: str) -> bool:
@@ -85,6 +86,9 @@ def _distance(a: str, b: str, most: int) -> int:
         a, b = a[:-1], b[:-1]
     if not a or not b:
         return len(a) + len(b)
+    if most == 1:
+        # What is left of both begins and ends differently: one letter for another, or two swapped.
+        return 1 if len(a) == len(b) == 1 or (len(a) == 2 and a == b[::-1]) else 2
     before: list[int] = []
     last = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):

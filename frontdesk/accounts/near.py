@@ -51,7 +51,7 @@ async def ranges_near(db: Queries, asked: Plan) -> tuple[Range, ...]:
     ranges += [Range(plan.CLOSE, 150, key, key + "\x01") for key in found.probed]
     if han:
         ranges += _homophones(asked)
-    return tuple(sorted(set(ranges), key=lambda range_: range_.order))[: plan.RANGES_MAX]
+    return tuple(sorted(set(ranges)))[: plan.RANGES_MAX]
 
 
 def _probes(word: str) -> list[str]:

@@ -23,7 +23,8 @@ _AFTER_KEY = "\x01"  # above the key itself, below everything that begins with i
 
 
 class Range(NamedTuple):
-    """Keys from `low` up to, and without, `high`. Ranges are answered in the order of the first three fields.
+    """Keys from `low` up to, and without, `high`, all of which begin with `low`. Ranges are answered in the order of
+    the first three fields, no two of which are the same.
 
     `scattered`: the range holds one of the words only, the others have to be looked for in each person.
     """
@@ -33,10 +34,6 @@ class Range(NamedTuple):
     low: str
     high: str
     scattered: bool = False
-
-    @property
-    def order(self) -> tuple[int, int, str]:
-        return self.stage, self.place, self.low
 
 
 class Plan(NamedTuple):

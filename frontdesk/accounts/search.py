@@ -7,7 +7,7 @@ docs/decisions/0005-search.md.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from uuid import UUID
 
@@ -28,7 +28,6 @@ _ROUNDS = 3
 _SCATTERED_MAX = 40
 # How many of the first keys may be of somebody who was found already.
 _SPARE = 4
-_FIRST = UUID(int=0)
 _AT_ONCE = nullcontext()
 
 
@@ -83,6 +82,22 @@ async def search(
     return page.people()
 
 
+class _Ranges:
+    """Ranges of one page, and which of them hold a key: each holds only keys that begin with its `low`."""
+
+    def __init__(self, ranges: Sequence[Range]) -> None:
+        self._by_low: dict[str, list[Range]] = {}
+        for range_ in ranges:
+            self._by_low.setdefault(range_.low, []).append(range_)
+        self._lengths = sorted({len(low) for low in self._by_low})
+
+    def holding(self, key: str) -> Iterator[Range]:
+        for length in self._lengths:
+            for range_ in self._by_low.get(key[:length], ()):
+                if key < range_.high:
+                    yield range_
+
+
 class _Page:
     """What has been found so far, and where the reading stands."""
 
@@ -92,34 +107,36 @@ class _Page:
         self._start = start
         self._found: dict[UUID, tuple[Person, Cursor]] = {}
         self._position = start
-        self._known = plan.ranges
+        self._read = _Ranges(plan.ranges)
         self.ended = False
 
     async def read(self, db: Queries, ranges: Sequence[Range]) -> None:
         """Read `ranges` on from where the page before stopped, to one person more than the page holds."""
         if ranges is not self._plan.ranges:
-            self._known = (*self._plan.ranges, *ranges)
+            self._read = _Ranges((*self._plan.ranges, *ranges))
         for turn in range(_ROUNDS):
-            left = [r for r in ranges if self._position is None or r.order >= self._position.order]
+            position = self._position
+            left = ranges if position is None else [r for r in ranges if r[:3] >= position[:3]]
             if not left:
                 return
             # Few are found by two keys; if these are not few, the next turn reads more.
             want = self._limit - len(self._found) + 1 + (self._limit if turn else _SPARE)
             limits = [_SCATTERED_MAX if r.scattered else want for r in left]
             most = want + sum(_SCATTERED_MAX for r in left if r.scattered)
-            rows = await store.scan(
-                db, [(*self._from(r), r.high, most) for r, most in zip(left, limits, strict=True)], limit=most
-            )
+            low, after = self._from(left[0])
+            asked = [(r.low, r.high, limit) for r, limit in zip(left, limits, strict=True)]
+            asked[0] = (low, left[0].high, limits[0])
+            rows = await store.scan(db, asked, limit=most, after=after)
             counts = [0] * len(left)
             before = self._position
             for row in rows:
                 range_ = left[row.n]
                 counts[row.n] += 1
-                here = Cursor(*range_.order, row.key, row.account_id)
+                here = Cursor(*range_[:3], row.key, row.account_id)
                 if before is not None and here <= before:
                     continue
                 self._position = here
-                self._consider(row, range_)
+                self._consider(row, range_, here)
                 if self.ended:
                     return
                 if counts[row.n] == limits[row.n] and not range_.scattered:
@@ -127,7 +144,7 @@ class _Page:
                     break
             else:
                 if len(rows) < most:
-                    self._position = None if not left else self._end(left[-1])
+                    self._position = Cursor(*left[-1][:3], left[-1].high, store.FIRST)
                     return
         self.ended = True
 
@@ -144,38 +161,31 @@ class _Page:
     def _from(self, range_: Range) -> tuple[str, UUID]:
         # Of a scattered range only the first are read at all, so it's always read from its beginning.
         position = self._position
-        if position is None or range_.order != position.order or range_.scattered:
-            return range_.low, _FIRST
+        if position is None or range_[:3] != position[:3] or range_.scattered:
+            return range_.low, store.FIRST
         # Never from before the range: a cursor of one's own making could name any key.
-        return max((position.key, position.account_id), (range_.low, _FIRST))
+        return max((position.key, position.account_id), (range_.low, store.FIRST))
 
-    @staticmethod
-    def _end(range_: Range) -> Cursor:
-        return Cursor(*range_.order, range_.high, _FIRST)
-
-    def _consider(self, row: store.Match, range_: Range) -> None:
+    def _consider(self, row: store.Match, range_: Range, here: Cursor) -> None:
         if row.username is None or row.name is None or row.account_id in self._found:
             return
         if range_.scattered and not self._has_all_words(row.username, row.name):
             return
         # Within one page `_found` knows who came before, except those whom the look for scattered words left out.
-        if (self._start is not None or range_.stage >= SCATTERED) and self._came_before(row, range_):
+        if (self._start is not None or range_.stage >= SCATTERED) and self._came_before(row, here):
             return
-        person = Person(username=row.username, name=row.name)
-        self._found[row.account_id] = person, Cursor(*range_.order, row.key, row.account_id)
+        self._found[row.account_id] = Person(username=row.username, name=row.name), here
         self.ended = len(self._found) > self._limit
 
-    def _came_before(self, row: store.Match, range_: Range) -> bool:
+    def _came_before(self, row: store.Match, here: Cursor) -> bool:
         """Whether an earlier page has shown this person, by a better key or in a better range."""
         assert row.username is not None
         assert row.name is not None
-        keys = names.keys_of(row.username, row.name)
-        has_all = self._has_all_words(row.username, row.name)
-        here = (range_.order, row.key)
         return any(
-            (other.order, key) < here and other.low <= key < other.high and (has_all or not other.scattered)
-            for other in self._known
-            for key in keys
+            (*other[:3], key) < here[:4]
+            and (not other.scattered or self._has_all_words(row.username, row.name))
+            for key in names.keys_of(row.username, row.name)
+            for other in self._read.holding(key)
         )
 
     def _has_all_words(self, username: str, name: str) -> bool:

@@ -365,6 +365,6 @@ async def test_a_cursor_of_ones_own_making_reads_nobody_who_was_not_asked_for(db
     plan = plan_of("zzzz")
     assert plan is not None
     for range_ in plan.ranges:
-        forged = Cursor(*range_.order, "", UUID(int=0))
+        forged = Cursor(*range_[:3], "", UUID(int=0))
         page = await search(db, "zzzz", limit=50, after=cursors.write(forged, digest=plan.digest))
         assert page.people == ()
