@@ -78,8 +78,8 @@ def is_one_away(typed: str, word: str) -> bool:
 def _distance(a: str, b: str, most: int) -> int:
     """Optimal string alignment; any number above `most` if it's more than that."""
     # What both begin and end with doesn't count, and leaves little to compare.
-    start = 0
-    while start < min(len(a), len(b)) and a[start] == b[start]:
+    start, shorter = 0, min(len(a), len(b))
+    while start < shorter and a[start] == b[start]:
         start += 1
     a, b = a[start:], b[start:]
     while a and b and a[-1] == b[-1]:

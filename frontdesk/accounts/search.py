@@ -90,6 +90,7 @@ class _Ranges:
         for range_ in ranges:
             self._by_low.setdefault(range_.low, []).append(range_)
         self._lengths = sorted({len(low) for low in self._by_low})
+        self.scattered = any(range_.scattered for range_ in ranges)
 
     def holding(self, key: str) -> Iterator[Range]:
         for length in self._lengths:
@@ -172,7 +173,8 @@ class _Page:
         if range_.scattered and not self._has_all_words(row.username, row.name):
             return
         # Within one page `_found` knows who came before, except those whom the look for scattered words left out.
-        if (self._start is not None or range_.stage >= SCATTERED) and self._came_before(row, here):
+        left_out = self._read.scattered and range_.stage >= SCATTERED
+        if (self._start is not None or left_out) and self._came_before(row, here):
             return
         self._found[row.account_id] = Person(username=row.username, name=row.name), here
         self.ended = len(self._found) > self._limit
