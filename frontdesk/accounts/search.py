@@ -183,11 +183,14 @@ class _Page:
         """Whether an earlier page has shown this person, by a better key or in a better range."""
         assert row.username is not None
         assert row.name is not None
-        return any(
-            (*other[:3], key) < here[:4]
-            and (not other.scattered or self._has_all_words(row.username, row.name))
+        before = [
+            other
             for key in names.keys_of(row.username, row.name)
             for other in self._read.holding(key)
+            if (*other[:3], key) < here[:4]
+        ]
+        return any(not other.scattered for other in before) or (
+            bool(before) and self._has_all_words(row.username, row.name)
         )
 
     def _has_all_words(self, username: str, name: str) -> bool:
