@@ -25,7 +25,7 @@ import uvloop
 
 from bench import directory, load, queries
 from bench.people import people
-from bench.searching import LIMIT, path, serving
+from bench.searching import LIMIT, Server, path, serving
 from frontdesk import local
 from frontdesk.accounts.indexing import index_person
 from frontdesk.accounts.search import search
@@ -87,14 +87,15 @@ async def measure(url: str, count: int, *, rounds: int) -> list[Line]:
     drawn = await queries.sample(db, count, 2000)
     lines = []
     await _warm(db)
-    with serving(url) as server:
-        crowd = await _crowd(server.port, server.token, drawn)
+    with serving(url) as servers:
+        crowd = await _crowd(servers, drawn)
+        server = servers[0]
         for kind in queries.CLASSES:
             texts = drawn.draw(kind)
             for _ in range(30):
                 server.search(next(texts)[0])
             times, busy = [], []
-            processes = [server.pid, *_children(server.pid), *await _backends(db)]
+            processes = [server.pid, *await _backends(db)]
             for _ in range(rounds):
                 text = next(texts)[0]
                 spent = _processor_time(processes)
@@ -138,7 +139,7 @@ async def quality(url: str, count: int, *, size: int, likes: int) -> list[Qualit
     db = await asyncpg.connect(url, command_timeout=None)
     drawn = await queries.sample(db, count, size)
     found = []
-    with serving(url) as server:
+    with serving(url) as (server, *_):
         for kind in queries.MEANT:
             page = first = like_page = like_first = 0
             for n, (text, (username, _)) in enumerate(itertools.islice(drawn.draw(kind), size)):
@@ -202,19 +203,22 @@ async def filled(server: str, count: int) -> AsyncIterator[str]:
     yield url
 
 
-async def _crowd(port: int, token: str, drawn: queries.Sample) -> dict[str, float]:
-    """The 99th percentile of each class, in milliseconds, while each of 32 clients asks for all of them in turn."""
+async def _crowd(servers: list[Server], drawn: queries.Sample) -> dict[str, float]:
+    """The 99th percentile of each class, in milliseconds, while each of 32 clients asks for all of them in turn. As a
+    load balancer does it, clients are spread evenly over the replicas."""
     kinds = list(queries.CLASSES)
     # Drawn beforehand: the clients share the machine with what they measure.
-    asked = {kind: [_request(text, token) for text in _texts(drawn, kind, 500)] for kind in kinds}
+    asked = {kind: _texts(drawn, kind, 500) for kind in kinds}
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
 
     async def client(number: int, until: float) -> None:
-        connection = await load.connect(port)
+        server = servers[number % len(servers)]
+        requests = {kind: [_request(text, server.token) for text in texts] for kind, texts in asked.items()}
+        connection = await load.connect(server.port)
         rng = random.Random(number)
         while time.perf_counter() < until:
             kind = rng.choice(kinds)
-            request = rng.choice(asked[kind])
+            request = rng.choice(requests[kind])
             began = time.perf_counter()
             status = await connection.ask(request)
             if status != 200:
@@ -254,10 +258,6 @@ async def _backends(db: asyncpg.Connection) -> list[int]:
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     return [row["pid"] for row in rows]
-
-
-def _children(pid: int) -> list[int]:
-    return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
 
 
 def _processor_time(processes: list[int]) -> float:
@@ -309,7 +309,9 @@ async def _run(server: str, sizes: list[int], *, rounds: int, likes: int, sample
             print("| class | p50 | p99 | busy p99 | rows | p99 of 32 clients |\n|---|---|---|---|---|---|")
             await measure(url, count, rounds=rounds)
             # After the searches: what they have warmed is warm for whoever registers, as in a directory in service.
-            print("registration: {:.1f} ms, 99 of 100 in {:.1f} ms".format(*await registration(url)), flush=True)
+            print(
+                "registration: {:.1f} ms, 99 of 100 in {:.1f} ms".format(*await registration(url)), flush=True
+            )
             if sampled:
                 print(
                     "| class | first page % | first place % | LIKE page % | LIKE place % |\n|---|---|---|---|---|"

@@ -53,15 +53,21 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(url: str) -> Iterator[Server]:
-    """`frontdesk serve --role api` on the database at `url`, a process a core."""
+def serving(url: str) -> Iterator[list[Server]]:
+    """`frontdesk serve --role api` on the database at `url`, a replica a core."""
+    with contextlib.ExitStack() as stack_:
+        replicas = [stack_.enter_context(_replica(url)) for _ in stack.CORES]
+        yield [Server(port, pid) for port, pid in replicas]
+
+
+@contextlib.contextmanager
+def _replica(url: str) -> Iterator[tuple[int, int]]:
     port = stack.free_port()
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FRONTDESK_")}
     environ |= {
         "FRONTDESK_DATABASE_URL": url,
         "FRONTDESK_PORT": str(port),
         "FRONTDESK_SEARCHES_PER_MINUTE": "1000000",
-        "FRONTDESK_PROCESSES": str(len(os.sched_getaffinity(0))),
     }
     command = [sys.executable, "-c", "from frontdesk.cli import main; main()", "serve", "--role", "api"]
     process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -70,7 +76,7 @@ def serving(url: str) -> Iterator[Server]:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
             time.sleep(0.1)
-        yield Server(port, process.pid)
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait(30)
