@@ -31,6 +31,8 @@ from frontdesk.accounts.indexing import index_person
 from frontdesk.accounts.search import search
 
 _CROWD_SECONDS = 30
+# Seconds between two queries of somebody who types: our own page waits as long for the next letter.
+_TYPING = 0.15
 # Milliseconds after which somebody who waits for LIKE has left.
 _PATIENCE = 10_000
 # Every entry of an index and every row of a table that any statement has read.
@@ -61,6 +63,7 @@ class Line(NamedTuple):
     busy: float
     rows: float
     crowd_p99: float
+    typing_p99: float
 
 
 class Like(NamedTuple):
@@ -88,7 +91,8 @@ async def measure(url: str, count: int, *, rounds: int) -> list[Line]:
     lines = []
     await _warm(db)
     with serving(url) as servers:
-        crowd = await _crowd(servers, drawn)
+        crowd = await _crowd(servers, drawn, pause=0)
+        typing = await _crowd(servers, drawn, pause=_TYPING)
         server = servers[0]
         for kind in queries.CLASSES:
             texts = drawn.draw(kind)
@@ -110,6 +114,7 @@ async def measure(url: str, count: int, *, rounds: int) -> list[Line]:
                     _percentile(busy, 99),
                     rows,
                     crowd[kind],
+                    typing[kind],
                 )
             )
             print(_row(lines[-1]), flush=True)
@@ -203,9 +208,9 @@ async def filled(server: str, count: int) -> AsyncIterator[str]:
     yield url
 
 
-async def _crowd(servers: list[Server], drawn: queries.Sample) -> dict[str, float]:
-    """The 99th percentile of each class, in milliseconds, while each of 32 clients asks for all of them in turn. As a
-    load balancer does it, clients are spread evenly over the replicas."""
+async def _crowd(servers: list[Server], drawn: queries.Sample, *, pause: float) -> dict[str, float]:
+    """The 99th percentile of each class, in milliseconds, while each of 32 clients asks for all of them in turn,
+    `pause` seconds after each answer. As a load balancer does it, clients are spread evenly over the replicas."""
     kinds = list(queries.CLASSES)
     # Drawn beforehand: the clients share the machine with what they measure.
     asked = {kind: _texts(drawn, kind, 500) for kind in kinds}
@@ -216,6 +221,7 @@ async def _crowd(servers: list[Server], drawn: queries.Sample) -> dict[str, floa
         requests = {kind: [_request(text, server.token) for text in texts] for kind, texts in asked.items()}
         connection = await load.connect(server.port)
         rng = random.Random(number)
+        await asyncio.sleep(pause * rng.random())
         while time.perf_counter() < until:
             kind = rng.choice(kinds)
             request = rng.choice(requests[kind])
@@ -224,11 +230,13 @@ async def _crowd(servers: list[Server], drawn: queries.Sample) -> dict[str, floa
             if status != 200:
                 raise RuntimeError(f"{kind}: {status}")
             times[kind].append((time.perf_counter() - began) * 1000)
+            await asyncio.sleep(pause)
         connection.close()
 
     until = time.perf_counter() + _CROWD_SECONDS
     await asyncio.gather(*(client(number, until) for number in range(32)))
-    print(f"32 clients: {sum(map(len, times.values())) / _CROWD_SECONDS:.0f} queries/s", flush=True)
+    rate = sum(map(len, times.values())) / _CROWD_SECONDS
+    print(f"32 clients, {pause} s between two queries: {rate:.0f} queries/s", flush=True)
     return {kind: _percentile(found, 99) for kind, found in times.items()}
 
 
@@ -306,7 +314,8 @@ async def _run(server: str, sizes: list[int], *, rounds: int, likes: int, sample
     for count in sizes:
         async with filled(server, count) as url:
             print(f"\n## {count:,} people, {await bytes_a_person(url, count):,.0f} bytes each", flush=True)
-            print("| class | p50 | p99 | busy p99 | rows | p99 of 32 clients |\n|---|---|---|---|---|---|")
+            print("| class | p50 | p99 | busy p99 | rows | p99 of 32 clients | … who type |")
+            print("|---|---|---|---|---|---|---|")
             await measure(url, count, rounds=rounds)
             # After the searches: what they have warmed is warm for whoever registers, as in a directory in service.
             print(

@@ -59,8 +59,12 @@ def email_key(email: str) -> str:
     username; an `а` from another script, on the other hand, is only ever there to deceive.
     """
     if email.isascii() and "xn--" not in email.lower():
-        # What all the rules below come to; working them out is a twentieth of what a login costs beside its hash.
+        # What all the rules come to; working them out is a twentieth of what a login costs beside its hash.
         return email.strip().lower()
+    return _email_key_by_rules(email)
+
+
+def _email_key_by_rules(email: str) -> str:
     with contextlib.suppress(FieldRefused):
         # Of an address as it's typed: a domain has several spellings, which only its own rules (IDNA) bring together.
         email = clean_email(email)

@@ -20,6 +20,7 @@ from frontdesk.errors import FieldRefused
 Clean = Callable[[str], str]
 Key = Callable[[str], str]
 
+ASCII = st.characters(max_codepoint=127)
 # All that a str can hold: surrogates, controls, unassigned, private.
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=300)
 # What can be a name, and mostly what is easily taken for something else.
@@ -102,6 +103,18 @@ def test_username_is_the_same_in_every_form(text: str) -> None:
 @given(ADDRESSES)
 def test_address_is_the_same_in_every_form(text: str) -> None:
     same_key_in_every_form(clean_email, email_key, text)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    st.one_of(
+        st.text(ASCII, max_size=60),
+        st.from_regex(r"\s?[A-Za-z0-9.+_'-]{1,20}@[A-Za-z0-9.-]{1,20}\s?", fullmatch=True, alphabet=ASCII),
+    )
+)
+def test_ascii_addresses_have_the_key_that_the_rules_give(text: str) -> None:
+    if "xn--" not in text.lower():
+        assert email_key(text) == identity._email_key_by_rules(text)
 
 
 @pytest.mark.parametrize(

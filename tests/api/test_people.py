@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from frontdesk import app
-from frontdesk.accounts import moderation, profile
+from frontdesk.accounts import moderation, profile, sessions
 from frontdesk.accounts.meter import Meter
 from frontdesk.accounts.service import Service
 from frontdesk.errors import Unauthenticated
@@ -41,6 +41,18 @@ async def test_bob_finds_alice(http: httpx.AsyncClient, alice: Actor, bob: Actor
     assert answer.json() == {"people": [{"username": "alice", "name": "Alice Archer"}], "next": None}
     assert answer.headers["cache-control"] == "no-store"
     assert await find(http, "王伟", alice) == ["bob"]
+
+
+async def test_a_search_a_letter_checks_the_session_once_and_ends_with_it(
+    http: httpx.AsyncClient, service: Service, bob: Actor
+) -> None:
+    await find(http, "a", bob)
+    # Whoever typed the letter before is remembered: had the session ended without a word, the next would go by that.
+    await service.db.execute("DELETE FROM sessions")
+    await find(http, "al", bob)
+    async with sessions.ending(service, bob.account.id):
+        pass
+    refused(await http.get(URL, params={"q": "ali"}, headers=bob.bearer), 401, "unauthenticated")
 
 
 async def test_addresses_are_neither_shown_nor_searched(
