@@ -14,7 +14,9 @@ from typing import Any
 
 import httptools
 import uvicorn
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.utils import get_remote_addr
 
 from frontdesk.border import Border
 from frontdesk.errors import OperatorError
@@ -23,6 +25,8 @@ from frontdesk.settings import Settings
 _HEAD_MAX = 32_768
 _HEADERS_MAX = 100
 _LINGER = 1.0
+# Seconds for the last packet of a connection that is being made, there and back across a continent.
+_HANDSHAKE = 0.2
 # asm-generic/socket.h
 _SO_ATTACH_FILTER = 26
 _ONCE = 0.3
@@ -38,8 +42,15 @@ class Protocol(HttpToolsProtocol):
     body_timeout = 10.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        # As uvicorn does, but for a look at our own address, which nothing here asks for.
+        self.connections.add(self)
+        self.transport = transport
+        self.flow = FlowControl(transport)
+        self.server = None
+        self.client = get_remote_addr(transport)
+        self.scheme = "http"
         self._border: Border = self.config.loaded_app
+        self._unread = False
         self._rest_timer: asyncio.TimerHandle | None = None
         self._refusals = 0
         self._expect_head()
@@ -52,6 +63,8 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         timer = self._head_timer
         super().data_received(data)
+        if self._unread and self._rest_timer is None:
+            self._rest_timer = self.loop.call_later(self.body_timeout, self.transport.close)
         # Only of a head that had begun before: else most of `data` may be the body in front of it.
         if self._in_head and self._head_timer is timer:
             self._head_size += len(data)
@@ -109,13 +122,13 @@ class Protocol(HttpToolsProtocol):
         self._write(503, refusal.request_id, refusal.body, b"retry-after: %d" % refusal.retry_after)
         self.cycle = _Answered()
         # The body is read and dropped.
-        self._rest_timer = self.loop.call_later(self.body_timeout, self.transport.close)
+        self._unread = True
         self._pause_if_busy()
         return True
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        if self._rest_timer is not None:
+        if self._unread:
             self._forget_rest()
             # What arrived with the rest has cancelled the one that was set when the answer was complete.
             self._unset_keepalive_if_required()
@@ -132,6 +145,7 @@ class Protocol(HttpToolsProtocol):
         if self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
             # Refused before the body was read. To close now would lose the answer, as the kernel resets whoever
             # is still sending; so we read on, but not for longer than a body may take.
+            self._unread = True
             self._rest_timer = self.loop.call_later(self.body_timeout, self.transport.close)
         self._pause_if_busy()
 
@@ -142,10 +156,12 @@ class Protocol(HttpToolsProtocol):
         if not self.scope["state"].get("busy"):
             self._refusals = 0
         elif not self.transport.is_closing():
-            self.flow.pause_reading()
-            pause = min(_BUSY_PAUSE * 2**self._refusals, _BUSY_PAUSE_MAX)
-            # Spread, or those who came together would come back together.
-            self.loop.call_later(pause * random.uniform(0.5, 1), self.flow.resume_reading)  # noqa: S311 - no secret
+            # Not after the first: most ask once, and waking up to read on would be for nothing.
+            if self._refusals:
+                self.flow.pause_reading()
+                pause = min(_BUSY_PAUSE * 2**self._refusals, _BUSY_PAUSE_MAX)
+                # Spread, or those who came together would come back together.
+                self.loop.call_later(pause * random.uniform(0.5, 1), self.flow.resume_reading)  # noqa: S311 - no secret
             self._refusals = min(self._refusals + 1, 10)
 
     def timeout_keep_alive_handler(self) -> None:
@@ -167,6 +183,7 @@ class Protocol(HttpToolsProtocol):
             self._refuse(400, "bad_request", "The request isn't valid HTTP")
 
     def _forget_rest(self) -> None:
+        self._unread = False
         if self._rest_timer is not None:
             self._rest_timer.cancel()
             self._rest_timer = None
@@ -245,6 +262,9 @@ class Server(uvicorn.Server):
         # What was made so far lives as long as the process: the collector needn't walk it again and again.
         gc.collect()
         gc.freeze()
+        # Nor look, after every 700 objects, for the cycles of what is young: those of connections and tasks, of which a
+        # few thousand may wait. It was a tenth of what a refused login cost.
+        gc.set_threshold(10_000, 20, 20)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._app.state.draining:
@@ -263,9 +283,12 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Closing the listener would reset those whom the kernel has let in and we haven't yet. So first nobody new
-        # gets in; whoever tries asks again after a second, and then hears that there is no one.
+        # gets in; whoever tries asks again after a second, and then hears that there is no one. Whoever was half in
+        # gets in: their side may take the connection for made, and have asked already.
         for sock in sockets or []:
             _drop_newcomers(sock)
+        if not self.force_exit:
+            await asyncio.sleep(_HANDSHAKE)
         late = [asyncio.create_task(self._take(sock)) for sock in _accept_all(sockets or [])]
         await super().shutdown(sockets)
         for task in [*late, *self.server_state.tasks] if self.force_exit else late:
@@ -282,12 +305,19 @@ class Server(uvicorn.Server):
 
 
 def _drop_newcomers(sock: socket.socket) -> None:
-    """Let the kernel drop every packet for the listener itself; connections that are made aren't affected."""
+    """Let the kernel drop every packet that would begin a connection to a listener (RFC 9293: SYN without ACK)."""
     if sys.platform != "linux":
         return
-    # struct sock_filter: BPF_RET | BPF_K, 0 bytes to keep; struct sock_fprog: one of them.
-    instruction = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
-    program = struct.pack("HP", 1, ctypes.addressof(instruction))
+    instructions = (
+        (0x30, 0, 0, 13),  # BPF_LD | BPF_B | BPF_ABS: the flags of the TCP header
+        (0x54, 0, 0, 0x12),  # BPF_ALU | BPF_AND: SYN and ACK
+        (0x15, 0, 1, 0x02),  # BPF_JMP | BPF_JEQ: SYN alone, else skip one
+        (0x06, 0, 0, 0),  # BPF_RET: keep nothing
+        (0x06, 0, 0, 0xFFFFFFFF),  # BPF_RET: keep it whole
+    )
+    # struct sock_filter of each; struct sock_fprog: how many, and where.
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in instructions))
+    program = struct.pack("HP", len(instructions), ctypes.addressof(code))
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
