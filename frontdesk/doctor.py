@@ -40,7 +40,7 @@ def examine() -> Iterator[Finding]:
     yield Finding(
         "huge pages for password hashes",
         "[always]" in pages,
-        f"half again as many logins a second: echo always > {_HUGE_PAGES} (docs/operations.md, Huge pages)",
+        f"1.4 times as many logins a second: echo always > {_HUGE_PAGES} (docs/operations.md, Huge pages)",
     )
     docker = shutil.which("docker") is not None
     yield Finding("Docker's client", docker, "Install Docker Engine: https://docs.docker.com/engine/install/")
