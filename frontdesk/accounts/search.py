@@ -94,6 +94,8 @@ class _Ranges:
 
     def holding(self, key: str) -> Iterator[Range]:
         for length in self._lengths:
+            if length > len(key):
+                return
             for range_ in self._by_low.get(key[:length], ()):
                 if key < range_.high:
                     yield range_

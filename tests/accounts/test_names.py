@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from frontdesk.accounts import mistakes
 from frontdesk.accounts.mistakes import allowed, mistakes_between, one_away, remainders, typed_remainders
 from frontdesk.accounts.names import KEY_MAX, KEYS_MAX, keys_of, tokens_of, vocabulary_of, words_of
 
@@ -159,6 +160,13 @@ def test_one_away_holds_what_is_one_mistake_away(word: str) -> None:
     for other in one_away(word)[::17]:
         assert other != word
         assert mistakes_between(other, word) == 1 or mistakes_between(word, other) == 1
+
+
+@given(st.text(alphabet="ab", max_size=6), st.text(alphabet="ab", max_size=6))
+def test_one_mistake_is_told_without_a_matrix_as_with_one(typed: str, word: str) -> None:
+    # Up to 99 mistakes, it's the matrix that counts them.
+    near = abs(len(typed) - len(word)) <= 1
+    assert mistakes.is_one_away(typed, word) == (near and mistakes._distance(typed, word, 99) == 1)
 
 
 @pytest.mark.timeout(5)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from frontdesk.accounts import cursor as cursors
 from frontdesk.accounts.cursor import Cursor
 from frontdesk.accounts.indexing import add_entries, entry_of, gather, index_person, unindex_person
+from frontdesk.accounts.names import keys_of
 from frontdesk.accounts.plan import plan_of
-from frontdesk.accounts.search import search
+from frontdesk.accounts.search import _Ranges, search
 from frontdesk.errors import InvalidCursor
 
 PEOPLE = {
@@ -368,3 +369,16 @@ async def test_a_cursor_of_ones_own_making_reads_nobody_who_was_not_asked_for(db
         forged = Cursor(*range_[:3], "", UUID(int=0))
         page = await search(db, "zzzz", limit=50, after=cursors.write(forged, digest=plan.digest))
         assert page.people == ()
+
+
+@settings(max_examples=200)
+@given(
+    st.text(alphabet="aeiwgn 王伟'-", min_size=1, max_size=12), st.text(alphabet="aeiwgn 王伟", max_size=12)
+)
+def test_the_ranges_that_hold_a_key_are_found_by_what_it_begins_with(text: str, name: str) -> None:
+    plan = plan_of(text)
+    if plan is None:
+        return
+    looked_up = _Ranges(plan.ranges)
+    for key in keys_of("wei_wang", name):
+        assert sorted(looked_up.holding(key)) == sorted(r for r in plan.ranges if r.low <= key < r.high)
