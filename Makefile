@@ -234,7 +234,8 @@ docs: $(STAMP) ## Write the generated pages (docs/settings.md, docs/kubernetes-r
 	$(BIN)/python scripts/settings_page.py
 	$(BIN)/python scripts/resource_page.py
 
-LOCK := --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11
+# With their extras: without them pip, which is told to take only what has a hash, looks for newer versions of such a package.
+LOCK := --quiet --universal --no-strip-extras --generate-hashes --no-annotate --no-header --python-version 3.11
 .PHONY: lock
 lock: $(STAMP) ## Pin every dependency anew
 	$(BIN)/python -m pip install --quiet uv
