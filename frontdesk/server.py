@@ -94,7 +94,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         # Two names for where a request goes are two opinions, ours and the proxy's (RFC 9112, section 3.2).
-        hosts = sum(name == b"host" for name, _ in self.headers)
+        hosts = [name for name, _ in self.headers].count(b"host")
         version = self.parser.get_http_version()
         # HTTP/0.9 knows no headers, and so can't be answered with any.
         if version not in ("1.0", "1.1") or hosts > 1 or (hosts == 0 and version == "1.1"):
@@ -120,7 +120,7 @@ class Protocol(HttpToolsProtocol):
         if refusal is None:
             return False
         self._write(503, refusal.request_id, refusal.body, b"retry-after: %d" % refusal.retry_after)
-        self.cycle = _Answered()
+        self.cycle = _ANSWERED
         # The body is read and dropped.
         self._unread = True
         self._pause_if_busy()
@@ -228,6 +228,10 @@ class _Answered(RequestResponseCycle):
         self.disconnected = self.more_body = False
         self.keep_alive = True
         self.message_event = asyncio.Event()
+
+
+# One for all: nothing more becomes of any of them.
+_ANSWERED = _Answered()
 
 
 class Server(uvicorn.Server):
