@@ -28,6 +28,7 @@ from bench.people import people
 from bench.searching import LIMIT, Server, path, serving
 from frontdesk import local
 from frontdesk.accounts.indexing import index_person
+from frontdesk.accounts.lookups import Lookups
 from frontdesk.accounts.search import search
 
 _CROWD_SECONDS = 30
@@ -285,7 +286,7 @@ async def _rows(db: asyncpg.Connection, texts: list[str]) -> float:
     """What a query reads on average, of indexes and of tables."""
     before = await _read_so_far(db)
     for text in texts:
-        await search(db, text, limit=LIMIT)
+        await search(Lookups(db), text, limit=LIMIT)
     return (await _read_so_far(db) - before) / len(texts)
 
 

@@ -15,9 +15,9 @@ from frontdesk import probes
 from frontdesk.accounts.cores import available_cores
 from frontdesk.accounts.hashing import Hasher
 from frontdesk.accounts.housekeeping import keep_house
+from frontdesk.accounts.lookups import Lookups
 from frontdesk.accounts.memory import Memory
 from frontdesk.accounts.meter import Meter
-from frontdesk.accounts.search import Turns
 from frontdesk.accounts.service import Service
 from frontdesk.api import problems
 from frontdesk.api import routes as api
@@ -36,9 +36,6 @@ from frontdesk.web.visitors import visitor
 ROLES = ("web", "api", "all")
 
 _log = logging.getLogger(__name__)
-
-# With 1 they wait longer (an eighth fewer answers a second, two cores and 32 clients); with 4, so does everyone else.
-_DEAR_SEARCHES_AT_ONCE = 2
 
 
 @contextlib.asynccontextmanager
@@ -70,7 +67,7 @@ async def open_service(
             settings=settings,
             memory=Memory(),
             searches=Meter(settings.searches_per_minute),
-            turns=Turns(_DEAR_SEARCHES_AT_ONCE, timeout=settings.database_timeout),
+            lookups=Lookups(db, timeout=settings.database_timeout),
             mails="sent" if settings.smtp_url else "kept" if keep_mails else "off",
         )
     finally:

@@ -5,11 +5,11 @@ the words that names are made of, with about how many people have each.
 """
 
 from frontdesk.accounts import names, plan
+from frontdesk.accounts.lookups import Lookups
 from frontdesk.accounts.mistakes import ONE, is_one_away, mistakes_between, one_away, typed_remainders
 from frontdesk.accounts.plan import Plan, Range
 from frontdesk.accounts.readings import family_names
 from frontdesk.store import people as store
-from frontdesk.store.connection import Queries
 
 # How many words of the vocabulary one typed word may stand for.
 _COMPLETIONS = 16
@@ -21,22 +21,24 @@ _PROBES = 700
 _RARE = 64
 
 
-async def ranges_near(db: Queries, asked: Plan) -> tuple[Range, ...]:
+async def ranges_near(lookups: Lookups, asked: Plan) -> tuple[Range, ...]:
     """Ranges for what `asked` may mean besides what it says, in their order. At most RANGES_MAX."""
     # Who types characters has chosen each of them: only another of the same sound may be meant.
     han = any(map(names.is_han, asked.words))
     typed = () if han else asked.latin[:4]
     if han and len(asked.words) == 1:
-        return _homophones(asked)
+        # Its plan has all of them.
+        return ()
     looked_for = [word for word in typed if 3 <= len(word) <= 24 and word.isascii() and word.isalpha()]
     probes = _probes(typed[0]) if len(typed) == 1 and typed[0].isascii() else []
-    found = await store.find_words(
-        db,
-        words=list(typed),
-        beginnings=list(typed) if len(typed) == 2 else [],
-        remainders=[(n, rest) for n, word in enumerate(looked_for) for rest in typed_remainders(word)],
-        probes=probes,
-        completions=_COMPLETIONS + 1,
+    found = await lookups.find_words(
+        store.Question(
+            words=typed,
+            beginnings=typed if len(typed) == 2 else (),
+            remainders=[(n, rest) for n, word in enumerate(looked_for) for rest in typed_remainders(word)],
+            probes=probes,
+            completions=_COMPLETIONS + 1,
+        )
     )
     ranges: list[Range] = []
     if len(typed) == 2:
@@ -50,7 +52,7 @@ async def ranges_near(db: Queries, asked: Plan) -> tuple[Range, ...]:
     ranges += _corrected(typed, corrections)
     ranges += [Range(plan.CLOSE, 150, key, key + "\x01") for key in found.probed]
     if han:
-        ranges += _homophones(asked)
+        ranges += plan.homophones(asked.words)
     return tuple(sorted(set(ranges)))[: plan.RANGES_MAX]
 
 
@@ -135,11 +137,3 @@ def _corrected(typed: tuple[str, ...], corrections: dict[str, list[tuple[int, in
             make = plan.whole if words[-1] != typed[-1] else plan.begins
             found += [make(plan.CLOSE, mistakes * 100 + rank, kind + text) for kind in "bc"]
     return found[: plan.RANGES_MAX // 2]
-
-
-def _homophones(asked: Plan) -> tuple[Range, ...]:
-    """Another character of the same sound: the typing mistake of those who type by pinyin."""
-    if len("".join(asked.words)) < 2:
-        return ()
-    forms = names.romanised(" ".join(asked.words))[:1]
-    return tuple(plan.whole(plan.CLOSE, 100, kind + " ".join(form)) for form in forms for kind in "bc")

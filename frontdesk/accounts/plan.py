@@ -1,8 +1,8 @@
 """What somebody typed, as ranges of the search index, the best first.
 
 A range is read in key order and never further than a page needs, so a query costs as much as it has ranges,
-at most RANGES_MAX, however common its words are. Ranges that are written down here hold true matches of what
-was typed as it stands; near.py adds those that need the vocabulary.
+at most RANGES_MAX, however common its words are. Ranges that are written down here need nothing but what was typed;
+near.py adds those that need the vocabulary.
 """
 
 from itertools import pairwise
@@ -87,8 +87,12 @@ def plan_of(text: str) -> Plan | None:
             for kind in "bc":
                 found.add(WORD_BEGINS, kind + " ".join(way))
 
+    ranges = found.ranges
+    if len(words) == 1 and names.is_han(words[0]):
+        # The only mistakes that near.py could add, and cheaper here, where they need no statement of their own.
+        ranges = ranges + homophones(words)
     latin = romanised[0] if romanised else words
-    return Plan(words, latin, tuple(found.ranges[:RANGES_MAX]), crc32(" ".join((literal, *words)).encode()))
+    return Plan(words, latin, tuple(ranges[:RANGES_MAX]), crc32(" ".join((literal, *words)).encode()))
 
 
 def begins(stage: int, place: int, key: str) -> Range:
@@ -101,6 +105,17 @@ def whole(stage: int, place: int, key: str) -> Range:
     """Every key that begins with the whole words of `key`."""
     key = key[: names.KEY_MAX + 1]
     return Range(stage, place, key, key + _AFTER_WORD)
+
+
+def homophones(words: Words) -> list[Range]:
+    """Another character of the same sound: the typing mistake of those who type by pinyin."""
+    if len("".join(words)) < 2:
+        return []
+    return [
+        whole(CLOSE, 100, kind + " ".join(form))
+        for form in names.romanised(" ".join(words))[:1]
+        for kind in "bc"
+    ]
 
 
 class _Ranges:

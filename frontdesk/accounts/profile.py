@@ -122,7 +122,7 @@ async def find_people(
     """
     service.searches.charge(f"account {viewer}")
     service.searches.charge(f"address {attempts.network(client.address)}", times=10)
-    return await search.search(service.db, text, limit=limit, after=after, turns=service.turns)
+    return await search.search(service.lookups, text, limit=limit, after=after)
 
 
 async def find_person(service: Service, viewer: UUID, username: str) -> Person:

@@ -6,19 +6,18 @@ way. Both are bounded, so no query costs more than a few hundred rows, however c
 docs/decisions/0005-search.md.
 """
 
-import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from uuid import UUID
 
 from frontdesk.accounts import cursor as cursors
 from frontdesk.accounts import names, near
 from frontdesk.accounts.cursor import Cursor
-from frontdesk.accounts.plan import SCATTERED, WORD_BEGINS, Plan, Range, plan_of
-from frontdesk.errors import Unavailable
+from frontdesk.accounts.lookups import Lookups
+from frontdesk.accounts.plan import SCATTERED, Plan, Range, plan_of
 from frontdesk.model import People, Person
 from frontdesk.store import people as store
-from frontdesk.store.connection import Queries
+
+Ask = Callable[[store.Scan], Awaitable[list[store.Match]]]
 
 LIMIT_MAX = 100
 
@@ -28,44 +27,14 @@ _ROUNDS = 3
 _SCATTERED_MAX = 40
 # How many of the first keys may be of somebody who was found already.
 _SPARE = 4
-_AT_ONCE = nullcontext()
 
 
-class Turns:
-    """Takes turns at looking for words that nobody typed so, `count` at once, which costs ten times what a plain search
-    does: else everyone who typed a name right would wait behind everyone who didn't.
-
-    Whoever waits `timeout` seconds for a turn gets Unavailable. One event loop's.
-    """
-
-    def __init__(self, count: int, *, timeout: float) -> None:
-        self._free = asyncio.Semaphore(count)
-        self._timeout = timeout
-
-    async def __aenter__(self) -> None:
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._free.acquire()
-        except TimeoutError as error:
-            raise Unavailable(1) from error
-
-    async def __aexit__(self, *_: object) -> None:
-        self._free.release()
-
-
-async def search(
-    db: Queries,
-    text: str,
-    *,
-    limit: int,
-    after: str | None = None,
-    turns: AbstractAsyncContextManager[None] = _AT_ONCE,
-) -> People:
+async def search(lookups: Lookups, text: str, *, limit: int, after: str | None = None) -> People:
     """A page of the people that `text` may mean, the best first, at most `limit` (1 to LIMIT_MAX) of them.
 
     `text` may be anything; without a letter or digit it means nobody. `after` is the `next` of the page
-    before, for the same text. A page can be shorter than `limit` and still have a `next`. `turns` (Turns) are taken
-    for what costs more than a plain search. Raises InvalidCursor, Unavailable.
+    before, for the same text. A page can be shorter than `limit` and still have a `next`. Raises InvalidCursor,
+    Unavailable.
     """
     plan = plan_of(text)
     if plan is None:
@@ -74,11 +43,10 @@ async def search(
         return People(people=(), next=None)
     start = None if after is None else cursors.read(after, digest=plan.digest)
     page = _Page(plan, max(1, min(limit, LIMIT_MAX)), start)
-    if start is None or start.stage <= WORD_BEGINS:
-        await page.read(db, plan.ranges)
+    if start is None or start[:3] <= plan.ranges[-1][:3]:
+        await page.read(lookups.scan, plan.ranges)
     if not page.ended:
-        async with turns:
-            await page.read(db, await near.ranges_near(db, plan))
+        await page.read(lookups.scan_on, await near.ranges_near(lookups, plan))
     return page.people()
 
 
@@ -113,7 +81,7 @@ class _Page:
         self._read = _Ranges(plan.ranges)
         self.ended = False
 
-    async def read(self, db: Queries, ranges: Sequence[Range]) -> None:
+    async def read(self, scan: Ask, ranges: Sequence[Range]) -> None:
         """Read `ranges` on from where the page before stopped, to one person more than the page holds."""
         if ranges is not self._plan.ranges:
             self._read = _Ranges((*self._plan.ranges, *ranges))
@@ -129,7 +97,7 @@ class _Page:
             low, after = self._from(left[0])
             asked = [(r.low, r.high, limit) for r, limit in zip(left, limits, strict=True)]
             asked[0] = (low, left[0].high, limits[0])
-            rows = await store.scan(db, asked, limit=most, after=after)
+            rows = await scan(store.Scan(asked, most, after))
             counts = [0] * len(left)
             before = self._position
             for row in rows:

@@ -22,6 +22,19 @@ FIRST = UUID(int=0)
 # which costs half a microsecond. 600 keys in an array take 350 µs of the event loop, in a text 10.
 
 
+class Scan(NamedTuple):
+    """What one search asks of the keys.
+
+    ranges: (low, high, limit), keys from `low` up to and without `high`, at most `limit`; none of them holds a line
+    feed. Of the low of the first one, only accounts behind `after`. limit: how many in all; later ranges cost nothing
+    then.
+    """
+
+    ranges: Sequence[tuple[str, str, int]]
+    limit: int
+    after: UUID = FIRST
+
+
 class Match(NamedTuple):
     """A person, and by which key they were found. `n`: the place of the range among those asked for.
 
@@ -34,6 +47,21 @@ class Match(NamedTuple):
     account_id: UUID
     username: str | None
     name: str | None
+
+
+class Question(NamedTuple):
+    """What one search asks of the vocabulary: `words`, words that begin with `beginnings`, words near mistyped ones.
+
+    `remainders`: pairs of a mistyped word's place and a remainder of it. `probes`: keys that may exist. Bounded: 24
+    keys, 32 words a remainder, 600 in all; for a beginning, `completions` of the first 400 words in order, and for one
+    that is shorter than three letters, also of those of the 1,000 commonest words that begin so.
+    """
+
+    words: Sequence[str]
+    beginnings: Sequence[str]
+    remainders: Sequence[tuple[int, int]]
+    probes: Sequence[str]
+    completions: int
 
 
 class Words(NamedTuple):
@@ -50,72 +78,66 @@ class Words(NamedTuple):
     probed: list[str]
 
 
-async def scan(
-    db: Queries, ranges: Sequence[tuple[str, str, int]], *, limit: int, after: UUID = FIRST
-) -> list[Match]:
-    """The first keys of each range, range by range, at most `limit` in all.
-
-    A range is (low, high, limit): keys from `low` up to and without `high`, at most `limit`; none of them holds a line
-    feed. Of the low of the first one, only accounts behind `after`. The scan of the ranges ends as soon as there are
-    enough rows, so later ranges cost nothing then.
-    """
-    if not ranges:
-        return []
-    lows, highs, limits = zip(*ranges, strict=True)
+async def scan(db: Queries, asked: Sequence[Scan]) -> list[list[Match]]:
+    """The first keys of each range, range by range, for each of those who ask."""
+    lows, highs, limits = [], [], []
+    for each in asked:
+        low, high, limit = zip(*each.ranges, strict=True)
+        lows.append("\n".join(low))
+        highs.append("\n".join(high))
+        limits.append("\n".join(map(str, limit)))
     rows = await db.fetch(
         """
-        SELECT found.n, found.key, found.account_id, a.username, a.name
-          FROM (SELECT r.n, k.key, k.account_id
-                  FROM unnest(string_to_array($1, E'\\n'), string_to_array($2, E'\\n'),
-                              string_to_array($3, E'\\n')::integer[])
+        SELECT q.q, found.n, found.key, found.account_id, a.username, a.name
+          FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::integer[])
+               WITH ORDINALITY AS q (lows, highs, limits, after, most, q)
+         CROSS JOIN LATERAL (
+                SELECT r.n, k.key, k.account_id
+                  FROM unnest(string_to_array(q.lows, E'\\n'), string_to_array(q.highs, E'\\n'),
+                              string_to_array(q.limits, E'\\n')::integer[])
                        WITH ORDINALITY AS r (low, high, most, n)
                  CROSS JOIN LATERAL (SELECT key, account_id
                                        FROM people_keys
                                       WHERE (key, account_id)
-                                            > (r.low COLLATE "C", CASE n WHEN 1 THEN $4 ELSE $5::uuid END)
+                                            > (r.low COLLATE "C", CASE r.n WHEN 1 THEN q.after ELSE $6::uuid END)
                                         AND key < r.high COLLATE "C"
                                       ORDER BY key, account_id
                                       LIMIT r.most) k
-                 LIMIT $6) found
+                 LIMIT q.most) found
           -- LIMIT 1, although there's never a second: else a plan that knows no values reads all accounts.
           LEFT JOIN LATERAL (SELECT username, name
                                FROM accounts
                               WHERE id = found.account_id AND discoverable AND disabled_at IS NULL
                               LIMIT 1) a ON true
-         ORDER BY found.n, found.key, found.account_id
+         ORDER BY q.q, found.n, found.key, found.account_id
         """,
-        "\n".join(lows),
-        "\n".join(highs),
-        "\n".join(map(str, limits)),
-        after,
+        lows,
+        highs,
+        limits,
+        [each.after for each in asked],
+        [each.limit for each in asked],
         FIRST,
-        limit,
     )
-    return [Match(n - 1, key, account_id, username, name) for n, key, account_id, username, name in rows]
+    found: list[list[Match]] = [[] for _ in asked]
+    for q, n, key, account_id, username, name in rows:
+        found[q - 1].append(Match(n - 1, key, account_id, username, name))
+    return found
 
 
-async def find_words(
-    db: Queries,
-    *,
-    words: Sequence[str],
-    beginnings: Sequence[str],
-    remainders: Sequence[tuple[int, int]],
-    probes: Sequence[str],
-    completions: int,
-) -> Words:
-    """What the vocabulary knows of `words`, of words that begin so, and of words with such `remainders`.
-
-    `remainders`: pairs of a mistyped word's place and a remainder of it. `probes`: keys that may exist. Bounded: 24
-    keys, 32 words a remainder, 600 in all; for a beginning, the first 400 words in order, and for one that is
-    shorter than three letters, also those of the 1,000 commonest words that begin so.
-    """
+async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
+    """What the vocabulary knows of what each asks for."""
     rows = await db.fetch(
         """
+        SELECT q.q, found.kind, found.n, found.word, found.people
+          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[])
+               WITH ORDINALITY AS q (words, beginnings, places, remainders, probes, completions, q)
+         CROSS JOIN LATERAL (
         SELECT 0 AS kind, 0 AS n, w.word, w.people
-          FROM unnest($1::text[]) AS asked (word) JOIN people_words w ON w.word = asked.word COLLATE "C"
+          FROM unnest(string_to_array(q.words, E'\\n')) AS asked (word)
+          JOIN people_words w ON w.word = asked.word COLLATE "C"
         UNION ALL
         SELECT 1, b.n::integer, w.word, w.people
-          FROM unnest($2::text[]) WITH ORDINALITY AS b (word, n)
+          FROM unnest(string_to_array(q.beginnings, E'\\n')) WITH ORDINALITY AS b (word, n)
          CROSS JOIN LATERAL (
                 SELECT word, people
                   FROM ((SELECT word, people FROM people_words
@@ -126,10 +148,11 @@ async def find_words(
                           FROM (SELECT word, people FROM people_words
                                  ORDER BY people DESC, word LIMIT 1000) common
                          WHERE length(b.word) < 3 AND starts_with(word, b.word)) beginning
-                 ORDER BY people DESC, word LIMIT $6) w
+                 ORDER BY people DESC, word LIMIT q.completions) w
         UNION ALL
         (SELECT 2, t.n, w.word, w.people
-           FROM unnest(string_to_array($3, ' ')::integer[], string_to_array($4, ' ')::integer[]) AS t (n, remainder)
+           FROM unnest(string_to_array(q.places, ' ')::integer[], string_to_array(q.remainders, ' ')::integer[])
+                AS t (n, remainder)
           CROSS JOIN LATERAL (SELECT word FROM people_remainders r
                                WHERE r.remainder = t.remainder ORDER BY word LIMIT 32) r
            JOIN people_words w ON w.word = r.word
@@ -137,25 +160,26 @@ async def find_words(
         UNION ALL
         SELECT 3, 0, key, 0
           FROM (SELECT DISTINCT key FROM people_keys
-                 WHERE key = ANY (string_to_array($5, E'\\n')) LIMIT 24) u
+                 WHERE key = ANY (string_to_array(q.probes, E'\\n')) LIMIT 24) u) found
         """,
-        words,
-        beginnings,
-        " ".join([str(n) for n, _ in remainders]),
-        " ".join([str(remainder) for _, remainder in remainders]),
-        "\n".join(probes),
-        completions,
+        ["\n".join(each.words) for each in asked],
+        ["\n".join(each.beginnings) for each in asked],
+        [" ".join([str(n) for n, _ in each.remainders]) for each in asked],
+        [" ".join([str(remainder) for _, remainder in each.remainders]) for each in asked],
+        ["\n".join(each.probes) for each in asked],
+        [each.completions for each in asked],
     )
-    found = Words({}, {}, {}, [])
-    for kind, n, word, people in rows:
+    found = [Words({}, {}, {}, []) for _ in asked]
+    for q, kind, n, word, people in rows:
+        words = found[q - 1]
         if kind == 0:
-            found.people[word] = people
+            words.people[word] = people
         elif kind == 1:
-            found.completions.setdefault(n - 1, []).append(word)
+            words.completions.setdefault(n - 1, []).append(word)
         elif kind == 2:
-            found.near.setdefault(n, {})[word] = people
+            words.near.setdefault(n, {})[word] = people
         else:
-            found.probed.append(word)
+            words.probed.append(word)
     return found
 
 

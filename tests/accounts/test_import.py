@@ -18,6 +18,7 @@ from frontdesk.accounts.checking import NO_PASSWORD
 from frontdesk.accounts.importing import Pace
 from frontdesk.accounts.indexing import index_person
 from frontdesk.accounts.login import log_in
+from frontdesk.accounts.lookups import Lookups
 from frontdesk.accounts.search import search
 from frontdesk.accounts.service import Service
 from frontdesk.errors import OperatorError, WrongCredentials
@@ -96,14 +97,14 @@ async def test_a_time_may_be_in_milliseconds_as_keycloak_and_firebase_count(
 async def test_imported_people_are_found_at_once(service: Service) -> None:
     await bring_in(service.db, ndjson(*crowd(8)))
     for text, username in (("berg", "user1"), ("ww", "user2"), ("wangwei", "user2"), ("petrova", "user4")):
-        found = await search(service.db, text, limit=5)
+        found = await search(Lookups(service.db), text, limit=5)
         assert [person.username for person in found.people] == [username]
 
 
 async def test_hidden_and_disabled_people_are_not_found(service: Service, db: asyncpg.Connection) -> None:
     await bring_in(service.db, ndjson(somebody(1, discoverable="no"), somebody(9, disabled="true")))
     assert len(await everybody(db)) == 2
-    assert (await search(service.db, "berg", limit=5)).people == ()
+    assert (await search(Lookups(service.db), "berg", limit=5)).people == ()
     assert await index_of(db) == [[], [], []]
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from frontdesk.accounts import cursor as cursors
 from frontdesk.accounts.cursor import Cursor
 from frontdesk.accounts.indexing import add_entries, entry_of, gather, index_person, unindex_person
+from frontdesk.accounts.lookups import Lookups
 from frontdesk.accounts.names import keys_of
 from frontdesk.accounts.plan import plan_of
 from frontdesk.accounts.search import _Ranges, search
@@ -67,7 +68,7 @@ async def everybody(db: asyncpg.Connection) -> asyncpg.Connection:
 
 
 async def found(db: asyncpg.Connection, text: str, limit: int = 10) -> list[str]:
-    return [person.name for person in (await search(db, text, limit=limit)).people]
+    return [person.name for person in (await search(Lookups(db), text, limit=limit)).people]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +188,7 @@ async def test_the_username_as_it_is_written_comes_before_one_that_differs_in_a_
 
 @pytest.mark.parametrize("text", ["", " ", "\t\n", "%_\\", "🌸", "'", "-", "\u200b", "\u0301"])
 async def test_what_holds_no_letter_finds_nobody(everybody: asyncpg.Connection, text: str) -> None:
-    page = await search(everybody, text, limit=10)
+    page = await search(Lookups(everybody), text, limit=10)
     assert page.people == ()
     assert page.next is None
 
@@ -206,15 +207,15 @@ async def test_pages_follow_each_other_without_gap_or_repetition(db: asyncpg.Con
 async def test_a_page_that_holds_everybody_has_no_next(db: asyncpg.Connection) -> None:
     for n in range(3):
         await add(db, f"u{n}", "Olga")
-    assert (await search(db, "olga", limit=3)).next is None
-    assert (await search(db, "olga", limit=2)).next is not None
+    assert (await search(Lookups(db), "olga", limit=3)).next is None
+    assert (await search(Lookups(db), "olga", limit=2)).next is not None
 
 
 async def walk(db: asyncpg.Connection, text: str, limit: int) -> list[str]:
     seen: list[str] = []
     after = None
     for _ in range(100):
-        page = await search(db, text, limit=limit, after=after)
+        page = await search(Lookups(db), text, limit=limit, after=after)
         assert len(page.people) <= limit
         seen += [person.username for person in page.people]
         after = page.next
@@ -226,10 +227,10 @@ async def walk(db: asyncpg.Connection, text: str, limit: int) -> list[str]:
 async def test_a_cursor_belongs_to_its_question(db: asyncpg.Connection) -> None:
     for n in range(3):
         await add(db, f"u{n}", "Olga Petrova")
-    page = await search(db, "olga", limit=1)
+    page = await search(Lookups(db), "olga", limit=1)
     assert page.next is not None
     with pytest.raises(InvalidCursor):
-        await search(db, "petrova", limit=1, after=page.next)
+        await search(Lookups(db), "petrova", limit=1, after=page.next)
 
 
 @pytest.mark.parametrize(
@@ -248,9 +249,9 @@ async def test_a_cursor_belongs_to_its_question(db: asyncpg.Connection) -> None:
 )
 async def test_a_cursor_that_was_never_given_out_is_refused(db: asyncpg.Connection, after: str) -> None:
     with pytest.raises(InvalidCursor):
-        await search(db, "olga", limit=1, after=after)
+        await search(Lookups(db), "olga", limit=1, after=after)
     with pytest.raises(InvalidCursor):
-        await search(db, "%", limit=1, after=after)
+        await search(Lookups(db), "%", limit=1, after=after)
 
 
 async def test_somebody_hidden_is_found_by_nothing_and_leaves_nothing_behind(db: asyncpg.Connection) -> None:
@@ -325,7 +326,7 @@ async def test_whatever_is_typed_is_answered_in_bounded_work(
     crowd: asyncpg.Connection, text: str, limit: int
 ) -> None:
     before = await rows_read(crowd)
-    page = await search(crowd, text, limit=limit)
+    page = await search(Lookups(crowd), text, limit=limit)
     assert len(page.people) <= limit
     assert await rows_read(crowd) - before <= 2500
 
@@ -367,7 +368,7 @@ async def test_a_cursor_of_ones_own_making_reads_nobody_who_was_not_asked_for(db
     assert plan is not None
     for range_ in plan.ranges:
         forged = Cursor(*range_[:3], "", UUID(int=0))
-        page = await search(db, "zzzz", limit=50, after=cursors.write(forged, digest=plan.digest))
+        page = await search(Lookups(db), "zzzz", limit=50, after=cursors.write(forged, digest=plan.digest))
         assert page.people == ()
 
 

@@ -22,14 +22,15 @@ async def crowd(db: asyncpg.Connection) -> asyncpg.Connection:
 
 async def test_a_scan_ends_when_there_are_enough_rows(crowd: asyncpg.Connection) -> None:
     ranges = [("bwei", "bwej", 30), ("cwang", "cwanh", 30)]
-    assert len(await people.scan(crowd, ranges, limit=20)) == 20
-    assert {match.n for match in await people.scan(crowd, ranges, limit=20)} == {0}
-    assert [match.n for match in await people.scan(crowd, ranges, limit=50)] == [0] * 30 + [1] * 20
+    few, many = await people.scan(crowd, [people.Scan(ranges, 20), people.Scan(ranges, 50)])
+    assert [match.n for match in few] == [0] * 20
+    assert [match.n for match in many] == [0] * 30 + [1] * 20
 
 
 async def test_a_scan_goes_on_after_an_account_of_the_same_key(crowd: asyncpg.Connection) -> None:
-    first = await people.scan(crowd, [("bwei", "bwej", 10)], limit=10)
-    second = await people.scan(crowd, [("bwei wang", "bwej", 10)], limit=10, after=first[-1].account_id)
+    (first,) = await people.scan(crowd, [people.Scan([("bwei", "bwej", 10)], 10)])
+    further = people.Scan([("bwei wang", "bwej", 10)], 10, after=first[-1].account_id)
+    (second,) = await people.scan(crowd, [further])
     assert [match.account_id for match in first + second] == sorted(m.account_id for m in first + second)
     assert not {match.account_id for match in first} & {match.account_id for match in second}
 
@@ -39,7 +40,7 @@ async def test_a_scan_reads_the_index_from_where_it_begins(crowd: asyncpg.Connec
     """The plan that every later call gets, too: a prepared statement is planned without its arguments."""
     await crowd.execute(f"SET plan_cache_mode = {mode}")
     query = _Query()
-    await people.scan(query, [("bwei", "bwej", 10)], limit=20)
+    await people.scan(query, [people.Scan([("bwei", "bwej", 10)], 20)])
     rows = await crowd.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {query.text}", *query.arguments)
     plan = "\n".join(row[0] for row in rows)
     assert "Index Only Scan using people_keys_key" in plan
@@ -49,20 +50,19 @@ async def test_a_scan_reads_the_index_from_where_it_begins(crowd: asyncpg.Connec
 
 
 async def test_words_that_were_never_added_are_not_found(db: asyncpg.Connection) -> None:
-    found = await people.find_words(
-        db, words=["x"], beginnings=["x"], remainders=[(0, 1)], probes=["ax"], completions=5
-    )
-    assert found == people.Words({}, {}, {}, [])
+    asked = people.Question(words=["x"], beginnings=["x"], remainders=[(0, 1)], probes=["ax"], completions=5)
+    assert await people.find_words(db, [asked]) == [people.Words({}, {}, {}, [])]
 
 
 async def test_completions_come_in_the_order_of_their_frequency(db: asyncpg.Connection) -> None:
     await people.add_words(db, ["wei", "wen", "wendy", "wang"])
     await people.count_words(db, ["wendy", "wen"], [5, 2])
-    found = await people.find_words(
-        db, words=["wen"], beginnings=["we"], remainders=[], probes=[], completions=2
-    )
-    assert found.completions == {0: ["wendy", "wen"]}
-    assert found.people == {"wen": 2}
+    two = people.Question(words=["wen"], beginnings=["we"], remainders=[], probes=[], completions=2)
+    one = two._replace(words=["wendy"], completions=1)
+    nothing = people.Question(words=[], beginnings=[], remainders=[], probes=[], completions=5)
+    found = await people.find_words(db, [two, nothing, one])
+    assert [words.completions for words in found] == [{0: ["wendy", "wen"]}, {}, {0: ["wendy"]}]
+    assert [words.people for words in found] == [{"wen": 2}, {}, {"wendy": 5}]
 
 
 class _Query:

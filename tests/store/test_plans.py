@@ -11,8 +11,8 @@ from frontdesk.store import connection, people
 pytestmark = pytest.mark.anyio
 
 _TYPES = {
-    "scan": "text, text, text, uuid, uuid, integer",
-    "find_words": "text[], text[], text, text, text, integer",
+    "scan": "text[], text[], text[], uuid[], integer[], uuid",
+    "find_words": "text[], text[], text[], text[], text[], integer[]",
 }
 
 
@@ -64,9 +64,9 @@ async def test_no_search_reads_a_whole_table(
     service = connection.open_database(database_url, size=1, timeout=5)
     explained = Explained(service, _TYPES[statement])
     if statement == "scan":
-        await people.scan(explained, [("a", "b", 20)], limit=20)
+        await people.scan(explained, [people.Scan([("a", "b", 20)], 20)])
     else:
-        await people.find_words(explained, words=[], beginnings=[], remainders=[], probes=[], completions=17)
+        await people.find_words(explained, [people.Question([], [], [], [], 17)])
     await service.close()
     plan = explained.plan.splitlines()
     assert any("Index" in line for line in plan)

@@ -1,0 +1,172 @@
+"""Searches that come at once and ask together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from frontdesk.accounts import lookups as lookups_module
+from frontdesk.accounts.indexing import index_person
+from frontdesk.accounts.lookups import Lookups
+from frontdesk.accounts.search import search
+from frontdesk.errors import Unavailable
+from frontdesk.store import connection
+from frontdesk.store.people import Match, Scan
+
+NAMES = ("Wei Wang", "王伟", "Jennifer Smith", "Björn Svensson", "Ana Maria Cruz", "김민수", "Zyxomma")
+TEXTS = (
+    "wang",
+    "wei w",
+    "jennfier",
+    "smth jennifer",
+    "王",
+    "ww",
+    "bjorn",
+    "maria ana",
+    "zyxoma",
+    "ㅁ",
+    "a",
+    "nobody",
+)
+
+
+class Watched:
+    """A database that notes how many ask in each statement."""
+
+    def __init__(self, db: connection.Database) -> None:
+        self._db = db
+        self.statements: list[int] = []
+
+    async def fetch(self, query: str, *args: list[object]) -> list[asyncpg.Record]:
+        self.statements.append(len(args[0]))
+        return await self._db.fetch(query, *args)
+
+
+@pytest.fixture
+async def watched(db: asyncpg.Connection, database_url: str) -> AsyncIterator[Watched]:
+    for number, name in enumerate(NAMES):
+        async with db.transaction():
+            account_id = await db.fetchval(
+                """
+                INSERT INTO accounts (email, email_key, username, username_key, name, password_hash)
+                VALUES ($1, $1, $1, $1, $2, '') RETURNING id
+                """,
+                f"user{number}",
+                name,
+            )
+            await index_person(db, account_id, f"user{number}", name)
+    pool = connection.open_database(database_url, size=3, timeout=10)
+    yield Watched(pool)
+    await pool.close()
+
+
+@pytest.fixture
+async def locked(db: asyncpg.Connection, watched: Watched) -> asyncpg.transaction.Transaction:
+    """Nobody can read the keys until this is rolled back."""
+    lock = db.transaction()
+    await lock.start()
+    await db.execute("LOCK TABLE people_keys")
+    return lock
+
+
+def _scan(begins: str) -> Scan:
+    return Scan([("b" + begins, "b" + begins + "~", 5)], 5)
+
+
+async def _asked(lookups: Lookups, *texts: str, on: bool = False) -> list[asyncio.Task[list[Match]]]:
+    ask = lookups.scan_on if on else lookups.scan
+    tasks = [asyncio.create_task(ask(_scan(text))) for text in texts]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_everyone_gets_the_answer_that_they_would_have_got_alone(watched: Watched) -> None:
+    alone = [await search(Lookups(watched), text, limit=3) for text in TEXTS]
+    assert set(watched.statements) == {1}
+    watched.statements.clear()
+    lookups = Lookups(watched)
+    assert await asyncio.gather(*(search(lookups, text, limit=3) for text in TEXTS)) == alone
+    assert max(watched.statements) > 1
+
+
+async def test_the_first_is_asked_for_at_once_and_those_who_come_meanwhile_together(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookups_module, "_SLOW", 10)
+    await asyncio.gather(*(await _asked(Lookups(watched), *["wei"] * 20)))
+    assert watched.statements == [1, 8, 8, 3]
+
+
+async def test_whoever_looks_further_waits_for_those_who_do_not(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a crowded machine the first may be slow.
+    monkeypatch.setattr(lookups_module, "_SLOW", 10)
+    lookups = Lookups(watched)
+    answered: list[str] = []
+    tasks = await _asked(lookups, "wei")
+    for name, on in (("dear", True), ("plain", False)):
+        for task in await _asked(lookups, *["wei"] * 8, on=on):
+            task.add_done_callback(lambda _, name=name: answered.append(name))
+            tasks.append(task)
+    await asyncio.gather(*tasks)
+    await asyncio.sleep(0)
+    assert answered == ["plain"] * 8 + ["dear"] * 8
+    assert watched.statements == [1, 8, 4, 4]
+
+
+async def test_a_statement_that_waits_itself_keeps_nobody_waiting(
+    watched: Watched, locked: asyncpg.transaction.Transaction
+) -> None:
+    lookups = Lookups(watched)
+    tasks = await _asked(lookups, "wei", "wang")
+    assert watched.statements == [1]
+    while len(watched.statements) < 2:
+        await asyncio.sleep(0.001)
+    assert not any(task.done() for task in tasks)
+    await locked.rollback()
+    assert [len(found) for found in await asyncio.gather(*tasks)] == [1, 1]
+
+
+async def test_whoever_is_gone_is_not_asked_for(watched: Watched) -> None:
+    lookups = Lookups(watched)
+    first, second, gone, last = await _asked(lookups, "wei", "wei", "wei", "wang")
+    gone.cancel()
+    assert [len(await task) for task in (first, second, last)] == [1, 1, 1]
+    assert watched.statements == [1, 2]
+
+
+async def test_whoever_asks_alone_and_is_gone_leaves_the_turn_to_others(
+    watched: Watched, locked: asyncpg.transaction.Transaction
+) -> None:
+    lookups = Lookups(watched)
+    gone, last = await _asked(lookups, "wei", "wang")
+    await asyncio.sleep(0)
+    gone.cancel()
+    await locked.rollback()
+    assert len(await last) == 1
+    assert gone.cancelled()
+
+
+async def test_a_fault_is_told_to_all_who_asked_together_and_to_nobody_else(watched: Watched) -> None:
+    lookups = Lookups(watched)
+    fine, *failed = await _asked(lookups, "wei", "\0", *["wei"] * 7)
+    later = await _asked(lookups, "wang")
+    assert len(await fine) == 1
+    for task in failed:
+        with pytest.raises(asyncpg.CharacterNotInRepertoireError):
+            await task
+    assert len(await later[0]) == 1
+
+
+async def test_whoever_waits_too_long_is_told_so(
+    watched: Watched, locked: asyncpg.transaction.Transaction
+) -> None:
+    lookups = Lookups(watched, timeout=0.005)
+    first, *late = await _asked(lookups, "wei", "wang", "wang")
+    for task in late:
+        with pytest.raises(Unavailable):
+            await task
+    await locked.rollback()
+    assert len(await first) == 1
