@@ -204,6 +204,19 @@ async def test_pages_follow_each_other_without_gap_or_repetition(db: asyncpg.Con
     assert sorted(await walk(db, "wanng", limit)) == sorted(everyone)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 5, 6, 100])
+async def test_pages_of_characters_go_on_to_those_of_the_same_sound(
+    db: asyncpg.Connection, limit: int
+) -> None:
+    for n in range(5):
+        await add(db, f"typed{n}", "王伟")
+        await add(db, f"sound{n}", "王薇")
+    everyone = await walk(db, "王伟", limit)
+    assert [sorted(everyone[:5]), sorted(everyone[5:])] == [
+        [f"{kind}{n}" for n in range(5)] for kind in ("typed", "sound")
+    ]
+
+
 async def test_a_page_that_holds_everybody_has_no_next(db: asyncpg.Connection) -> None:
     for n in range(3):
         await add(db, f"u{n}", "Olga")
