@@ -22,15 +22,18 @@ Answer = TypeVar("Answer")
 # How many ask together. Eight that find plain names cost PostgreSQL about what four do that look further.
 _PLAIN = 8
 _DEAR = 4
-# Whoever looks further costs so many times as much as a plain search, and waits as many times as long for a turn.
+# Whoever looks further waits so many times as long for a turn, at most. More than 8 made no difference.
 _DEARER = 8
-# Seconds after which a statement keeps nobody waiting any more: it waits for a disk or a lock itself.
+# Seconds after which a statement keeps nobody waiting any more: it waits itself, for a disk, a lock or a processor. Not
+# more than so many at once, or slow searches would take all connections.
 _SLOW = 0.01
+_AT_ONCE = 4
 
 
 class Lookups:
-    """The three statements of a search, one at a time for all searches of a process: `scan` for what was typed; where
-    that isn't enough, `find_words` for what else may be meant, and `scan_on` for that. All raise Unavailable.
+    """The three statements of a search, for all searches of a process one at a time, as long as they're quick: `scan`
+    for what was typed; where that isn't enough, `find_words` for what else may be meant, and `scan_on` for that. All
+    raise Unavailable.
 
     Next is who has waited the longest for what it costs (highest response ratio next; Brinch Hansen, 1971), so that who
     typed a name right doesn't wait behind everyone who didn't. timeout: seconds after which whoever still waits gets
@@ -45,7 +48,10 @@ class Lookups:
             _Line(scan, most=_DEAR, weight=_DEARER),
         )
         self._timeout = timeout
+        # Whose turn it is, whether they have become slow, and how many statements are under way.
         self._turn: object | None = None
+        self._slow = False
+        self._under_way = 0
         self._answered: deque[tuple[asyncio.Future[Any], Any]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -62,34 +68,49 @@ class Lookups:
         return found
 
     async def _ask(self, line: "_Line[Asked, Answer]", asked: Asked) -> Answer:
-        if self._turn is None:
+        if self._open():
             return (await self._use_turn(self._take_turn(), line, (asked,)))[0]
         loop = asyncio.get_running_loop()
         waits: asyncio.Future[Answer] = loop.create_future()
         line.waiting.append(_Waiting(asked, waits, loop.time()))
         return await waits
 
+    def _open(self) -> bool:
+        return (self._turn is None or self._slow) and self._under_way < _AT_ONCE
+
     def _take_turn(self) -> object:
         self._turn = object()
+        self._slow = False
+        self._under_way += 1
         return self._turn
 
     async def _use_turn(
         self, turn: object, line: "_Line[Asked, Answer]", asked: Sequence[Asked]
     ) -> Sequence[Answer]:
-        slow = asyncio.get_running_loop().call_later(_SLOW, self._end_turn, turn)
+        slow = asyncio.get_running_loop().call_later(_SLOW, self._become_slow, turn)
         try:
             return await line.answer(asked)
         finally:
             slow.cancel()
-            self._end_turn(turn)
+            self._under_way -= 1
+            if turn is self._turn:
+                self._turn = None
+            self._go_on()
 
-    def _end_turn(self, turn: object) -> None:
-        if turn is not self._turn:
+    def _become_slow(self, turn: object) -> None:
+        if turn is self._turn:
+            self._slow = True
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Let the next ask, if it's anybody's turn."""
+        if not self._open():
             return
-        self._turn = None
         now = asyncio.get_running_loop().time()
+        for line in self._lines:
+            line.send_away(now - self._timeout)
         line = max(self._lines, key=lambda line: line.urgency(now))
-        if batch := line.take(now - self._timeout):
+        if batch := line.take():
             task = asyncio.create_task(self._ask_together(self._take_turn(), line, batch))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -134,20 +155,21 @@ class _Line(Generic[Asked, Answer]):
         self._most = most
         self._weight = weight
 
+    def send_away(self, latest: float) -> None:
+        """Leave the first of the line one who is still there and has waited since `latest` or later."""
+        while self.waiting and (self.waiting[0].answer.done() or self.waiting[0].since < latest):
+            first = self.waiting.popleft()
+            if not first.answer.done():
+                first.answer.set_exception(Unavailable(1))
+
     def urgency(self, now: float) -> float:
-        while self.waiting and self.waiting[0].answer.done():
-            self.waiting.popleft()
         return (now - self.waiting[0].since) / self._weight if self.waiting else -1.0
 
-    def take(self, latest: float) -> list[_Waiting[Asked, Answer]]:
-        """Those whose turn it is. Who has waited since before `latest` is sent away; who is gone is left out."""
+    def take(self) -> list[_Waiting[Asked, Answer]]:
+        """Those whose turn it is, without those who are gone."""
         taken: list[_Waiting[Asked, Answer]] = []
         while self.waiting and len(taken) < self._most:
             first = self.waiting.popleft()
-            if first.answer.done():
-                continue
-            if first.since < latest:
-                first.answer.set_exception(Unavailable(1))
-            else:
+            if not first.answer.done():
                 taken.append(first)
         return taken

@@ -1,6 +1,6 @@
 """The rest of the answer: words typed half, words in different places, and typing mistakes.
 
-Asked only when the true matches of what was typed don't fill the page. All of it hangs on the vocabulary,
+Asked only when the true matches of what was typed don't fill the page. Nearly all of it hangs on the vocabulary,
 the words that names are made of, with about how many people have each.
 """
 
@@ -31,15 +31,14 @@ async def ranges_near(lookups: Lookups, asked: Plan) -> tuple[Range, ...]:
         return ()
     looked_for = [word for word in typed if 3 <= len(word) <= 24 and word.isascii() and word.isalpha()]
     probes = _probes(typed[0]) if len(typed) == 1 and typed[0].isascii() else []
-    found = await lookups.find_words(
-        store.Question(
-            words=typed,
-            beginnings=typed if len(typed) == 2 else (),
-            remainders=[(n, rest) for n, word in enumerate(looked_for) for rest in typed_remainders(word)],
-            probes=probes,
-            completions=_COMPLETIONS + 1,
-        )
+    question = store.Question(
+        words=typed,
+        beginnings=typed if len(typed) == 2 else (),
+        remainders=[(n, rest) for n, word in enumerate(looked_for) for rest in typed_remainders(word)],
+        probes=probes,
+        completions=_COMPLETIONS + 1,
     )
+    found = store.Words({}, {}, {}, []) if han else await lookups.find_words(question)
     ranges: list[Range] = []
     if len(typed) == 2:
         ranges += _both_begin(typed, found.completions)

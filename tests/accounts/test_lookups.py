@@ -129,6 +129,20 @@ async def test_a_statement_that_waits_itself_keeps_nobody_waiting(
     assert [len(found) for found in await asyncio.gather(*tasks)] == [1, 1]
 
 
+async def test_statements_that_wait_leave_connections_to_others(
+    watched: Watched, locked: asyncpg.transaction.Transaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookups_module, "_AT_ONCE", 2)
+    lookups = Lookups(watched)
+    tasks = await _asked(lookups, *["wei"] * 10)
+    await asyncio.sleep(0.1)
+    tasks += await _asked(lookups, "wei")
+    assert watched.statements == [1, 8]
+    await locked.rollback()
+    assert [len(found) for found in await asyncio.gather(*tasks)] == [1] * 11
+    assert watched.statements == [1, 8, 2]
+
+
 async def test_whoever_is_gone_is_not_asked_for(watched: Watched) -> None:
     lookups = Lookups(watched)
     first, second, gone, last = await _asked(lookups, "wei", "wei", "wei", "wang")
@@ -160,13 +174,16 @@ async def test_a_fault_is_told_to_all_who_asked_together_and_to_nobody_else(watc
     assert len(await later[0]) == 1
 
 
-async def test_whoever_waits_too_long_is_told_so(
-    watched: Watched, locked: asyncpg.transaction.Transaction
+async def test_whoever_waits_too_long_is_told_so_and_whoever_came_later_is_asked_for(
+    watched: Watched, locked: asyncpg.transaction.Transaction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lookups = Lookups(watched, timeout=0.005)
+    lookups = Lookups(watched, timeout=0.3)
+    monkeypatch.setattr(lookups_module, "_SLOW", 0.5)
     first, *late = await _asked(lookups, "wei", "wang", "wang")
+    await asyncio.sleep(0.4)
+    (in_time,) = await _asked(lookups, "wei", on=True)
     for task in late:
         with pytest.raises(Unavailable):
             await task
     await locked.rollback()
-    assert len(await first) == 1
+    assert [len(await task) for task in (first, in_time)] == [1, 1]
