@@ -285,8 +285,9 @@ def _percentile(values: list[float], percent: int) -> float:
 async def _rows(db: asyncpg.Connection, texts: list[str]) -> float:
     """What a query reads on average, of indexes and of tables."""
     before = await _read_so_far(db)
+    lookups = Lookups(db)
     for text in texts:
-        await search(Lookups(db), text, limit=LIMIT)
+        await search(lookups, text, limit=LIMIT)
     return (await _read_so_far(db) - before) / len(texts)
 
 

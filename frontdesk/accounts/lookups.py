@@ -48,9 +48,8 @@ class Lookups:
             _Line(scan, most=_DEAR, weight=_DEARER),
         )
         self._timeout = timeout
-        # Whose turn it is, whether they have become slow, and how many statements are under way.
+        # Whose turn it is, None if nobody has to be waited for; and how many statements are under way.
         self._turn: object | None = None
-        self._slow = False
         self._under_way = 0
         self._answered: deque[tuple[asyncio.Future[Any], Any]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,34 +75,28 @@ class Lookups:
         return await waits
 
     def _open(self) -> bool:
-        return (self._turn is None or self._slow) and self._under_way < _AT_ONCE
+        return self._turn is None and self._under_way < _AT_ONCE
 
     def _take_turn(self) -> object:
         self._turn = object()
-        self._slow = False
         self._under_way += 1
         return self._turn
 
     async def _use_turn(
         self, turn: object, line: "_Line[Asked, Answer]", asked: Sequence[Asked]
     ) -> Sequence[Answer]:
-        slow = asyncio.get_running_loop().call_later(_SLOW, self._become_slow, turn)
+        slow = asyncio.get_running_loop().call_later(_SLOW, self._end_turn, turn)
         try:
             return await line.answer(asked)
         finally:
             slow.cancel()
             self._under_way -= 1
-            if turn is self._turn:
-                self._turn = None
-            self._go_on()
+            self._end_turn(turn)
 
-    def _become_slow(self, turn: object) -> None:
+    def _end_turn(self, turn: object) -> None:
+        """Let the next ask. Of a statement that was slow, the turn is over before it is."""
         if turn is self._turn:
-            self._slow = True
-            self._go_on()
-
-    def _go_on(self) -> None:
-        """Let the next ask, if it's anybody's turn."""
+            self._turn = None
         if not self._open():
             return
         now = asyncio.get_running_loop().time()

@@ -23,22 +23,23 @@ _RARE = 64
 
 async def ranges_near(lookups: Lookups, asked: Plan) -> tuple[Range, ...]:
     """Ranges for what `asked` may mean besides what it says, in their order. At most RANGES_MAX."""
-    # Who types characters has chosen each of them: only another of the same sound may be meant.
-    han = any(map(names.is_han, asked.words))
-    typed = () if han else asked.latin[:4]
-    if han and len(asked.words) == 1:
-        # Its plan has all of them.
-        return ()
+    if any(map(names.is_han, asked.words)):
+        # Who types characters has chosen each of them: only another of the same sound may be meant. The plan of a
+        # single word has those already.
+        alone = len(asked.words) == 1
+        return () if alone else (*_scattered(asked, {}), *plan.homophones(asked.words, asked.latin))
+    typed = asked.latin[:4]
     looked_for = [word for word in typed if 3 <= len(word) <= 24 and word.isascii() and word.isalpha()]
     probes = _probes(typed[0]) if len(typed) == 1 and typed[0].isascii() else []
-    question = store.Question(
-        words=typed,
-        beginnings=typed if len(typed) == 2 else (),
-        remainders=[(n, rest) for n, word in enumerate(looked_for) for rest in typed_remainders(word)],
-        probes=probes,
-        completions=_COMPLETIONS + 1,
+    found = await lookups.find_words(
+        store.Question(
+            words=typed,
+            beginnings=typed if len(typed) == 2 else (),
+            remainders=[(n, rest) for n, word in enumerate(looked_for) for rest in typed_remainders(word)],
+            probes=probes,
+            completions=_COMPLETIONS + 1,
+        )
     )
-    found = store.Words({}, {}, {}, []) if han else await lookups.find_words(question)
     ranges: list[Range] = []
     if len(typed) == 2:
         ranges += _both_begin(typed, found.completions)
@@ -50,8 +51,6 @@ async def ranges_near(lookups: Lookups, asked: Plan) -> tuple[Range, ...]:
     }
     ranges += _corrected(typed, corrections)
     ranges += [Range(plan.CLOSE, 150, key, key + "\x01") for key in found.probed]
-    if han:
-        ranges += plan.homophones(asked.words)
     return tuple(sorted(set(ranges)))[: plan.RANGES_MAX]
 
 

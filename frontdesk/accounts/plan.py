@@ -87,11 +87,11 @@ def plan_of(text: str) -> Plan | None:
             for kind in "bc":
                 found.add(WORD_BEGINS, kind + " ".join(way))
 
+    latin = romanised[0] if romanised else words
     ranges = found.ranges
     if len(words) == 1 and names.is_han(words[0]):
         # The only mistakes that near.py could add, and cheaper here, where they need no statement of their own.
-        ranges = ranges + homophones(words)
-    latin = romanised[0] if romanised else words
+        ranges = ranges + homophones(words, latin)
     return Plan(words, latin, tuple(ranges[:RANGES_MAX]), crc32(" ".join((literal, *words)).encode()))
 
 
@@ -107,15 +107,14 @@ def whole(stage: int, place: int, key: str) -> Range:
     return Range(stage, place, key, key + _AFTER_WORD)
 
 
-def homophones(words: Words) -> list[Range]:
-    """Another character of the same sound: the typing mistake of those who type by pinyin."""
-    if len("".join(words)) < 2:
+def homophones(words: Words, latin: Words) -> list[Range]:
+    """Other characters of the same sound as `words`, which are `latin` in Latin letters.
+
+    The typing mistake of those who type by pinyin.
+    """
+    if len("".join(words)) < 2 or latin == words:
         return []
-    return [
-        whole(CLOSE, 100, kind + " ".join(form))
-        for form in names.romanised(" ".join(words))[:1]
-        for kind in "bc"
-    ]
+    return [whole(CLOSE, 100, kind + " ".join(latin)) for kind in "bc"]
 
 
 class _Ranges:
