@@ -1,7 +1,7 @@
 """Typing mistakes: how far two words are apart, and what to look up so that near ones meet.
 
 A mistake is a letter left out, added, replaced, or swapped with its neighbour (optimal string alignment, the
-restricted Damerau–Levenshtein distance). Words are found by what is left of them when letters are taken
+restricted Damerau–Levenshtein distance; up to two are told without its matrix). Words are found by what is left of them when letters are taken
 away: two words within n mistakes of each other have a remainder in common after taking at most n letters
 from each (the symmetric delete method of W. Garbe's SymSpell). Remainders are kept as 32-bit numbers, so a
 lookup can meet a stranger; every word found is measured before it counts.
@@ -42,63 +42,77 @@ def mistakes_between(typed: str, word: str) -> int | None:
 
     The first letter of a word of four letters or fewer is never a mistake.
     """
+    if typed == word:
+        return 0
     most = allowed(word)
-    if abs(len(typed) - len(word)) > most or (min(len(typed), len(word)) <= ONE and typed[:1] != word[:1]):
+    short = min(len(typed), len(word)) <= ONE
+    if not most or abs(len(typed) - len(word)) > most or (short and typed[:1] != word[:1]):
         return None
-    found = _distance(typed, word, most)
-    return found if found <= most else None
+    if _within_one(typed, word):
+        return 1
+    return 2 if most > 1 and _within_two(typed, word) else None
 
 
-def one_away(word: str, *, least: int = ONE) -> list[str]:
-    """Every word, of `least` letters or more, that is one mistake from `word`; for those in no vocabulary.
+def one_away(word: str, *, least: int = ONE, before: str = "") -> str:
+    """Every word, of `least` letters or more, that is one mistake from `word`, a line each, behind `before`; some twice.
 
-    Digits stay: another number is another person's username, not this one mistyped.
+    For those in no vocabulary. Digits stay: another number is another person's username, not this one mistyped.
     """
     found: list[str] = []
     for n in range(len(word) + 1):
-        left, right = word[:n], word[n:]
-        if right[:1].isdecimal() and left[-1:].isdecimal():
+        left, right = before + word[:n], word[n:]
+        if right[:1].isdecimal() and word[n - 1 : n].isdecimal():
             continue
-        found += [left + c + right for c in ascii_lowercase]
-        if right and not right[0].isdecimal():
-            found.append(left + right[1:])
-            found += [left + c + right[1:] for c in ascii_lowercase]
-            if right[1:2] and not right[1].isdecimal():
-                found.append(left + right[1] + right[0] + right[2:])
-    once = dict.fromkeys(found)
-    once.pop(word, None)
-    return [w for w in once if len(w) >= least and (w[0] == word[0] or min(len(w), len(word)) > ONE)]
+        if n or len(word) > ONE:
+            found.append(_with_each(ascii_lowercase, left, right))
+        if not right or right[0].isdecimal():
+            continue
+        first, rest = right[0], right[1:]
+        if len(word) > least and (n or len(word) - 1 > ONE):
+            found.append(left + rest)
+        if len(word) >= least and (n or len(word) > ONE):
+            found.append(_with_each(ascii_lowercase.replace(first, ""), left, rest))
+            if rest and rest[0] != first and not rest[0].isdecimal():
+                found.append(left + rest[0] + first + rest[1:])
+    return "\n".join(found)
+
+
+def _with_each(letters: str, left: str, right: str) -> str:
+    # In one go: some hundred words in a list of their own would cost ten times as much.
+    return left + f"{right}\n{left}".join(letters) + right
 
 
 def is_one_away(typed: str, word: str) -> bool:
     """Whether there is exactly one mistake between two words of any length."""
-    return abs(len(typed) - len(word)) <= 1 and _distance(typed, word, 1) == 1
+    return typed != word and _within_one(typed, word)
 
 
-def _distance(a: str, b: str, most: int) -> int:
-    """Optimal string alignment; any number above `most` if it's more than that."""
-    # What both begin and end with doesn't count, and leaves little to compare.
-    start, shorter = 0, min(len(a), len(b))
-    while start < shorter and a[start] == b[start]:
-        start += 1
-    a, b = a[start:], b[start:]
-    while a and b and a[-1] == b[-1]:
-        a, b = a[:-1], b[:-1]
-    if not a or not b:
-        return len(a) + len(b)
-    if most == 1:
-        # What is left of both begins and ends differently: one letter for another, or two swapped.
-        return 1 if len(a) == len(b) == 1 or (len(a) == 2 and a == b[::-1]) else 2
-    before: list[int] = []
-    last = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        row = [i]
-        for j, y in enumerate(b, 1):
-            least = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (x != y))
-            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
-                least = min(least, before[j - 2] + 1)
-            row.append(least)
-        if min(row) > most and min(last) > most:
-            return most + 1
-        before, last = last, row
-    return last[-1]
+def _within_two(a: str, b: str) -> bool:
+    n = _common(a, b)
+    a, b = a[n:], b[n:]
+    # One mistake is where they begin to differ, of one of four kinds; what it leaves may have another.
+    return (
+        _within_one(a[1:], b[1:])
+        or _within_one(a[1:], b)
+        or _within_one(a, b[1:])
+        or (a[:2] == b[1::-1] and _within_one(a[2:], b[2:]))
+    )
+
+
+def _within_one(a: str, b: str) -> bool:
+    if abs(len(a) - len(b)) > 1:
+        return False
+    n = _common(a, b)
+    a, b = a[n:], b[n:]
+    rest_a, rest_b = a[1:], b[1:]
+    return rest_a == rest_b or rest_a == b or a == rest_b or (a[:2] == b[1::-1] and a[2:] == b[2:])
+
+
+def _common(a: str, b: str) -> int:
+    """How many letters they begin with alike."""
+    n = 0
+    for x, y in zip(a, b):  # noqa: B905 - one may be longer
+        if x != y:
+            return n
+        n += 1
+    return n

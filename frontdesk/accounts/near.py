@@ -30,7 +30,7 @@ async def ranges_near(lookups: Lookups, asked: Plan) -> tuple[Range, ...]:
         return () if alone else (*_scattered(asked, {}), *plan.homophones(asked.words, asked.latin))
     typed = asked.latin[:4]
     looked_for = [word for word in typed if 3 <= len(word) <= 24 and word.isascii() and word.isalpha()]
-    probes = _probes(typed[0]) if len(typed) == 1 and typed[0].isascii() else []
+    probes = _probes(typed[0]) if len(typed) == 1 and typed[0].isascii() else ""
     found = await lookups.find_words(
         store.Question(
             words=typed,
@@ -54,24 +54,24 @@ async def ranges_near(lookups: Lookups, asked: Plan) -> tuple[Range, ...]:
     return tuple(sorted(set(ranges)))[: plan.RANGES_MAX]
 
 
-def _probes(word: str) -> list[str]:
-    """Keys that `word` may be a mistake for, of names that no vocabulary has.
+def _probes(word: str) -> str:
+    """Keys that `word` may be a mistake for, of names that no vocabulary has, a line each.
 
     Usernames; and names that are written in one word, of which the vocabulary has the two halves.
     """
     if not 3 <= len(word) <= 20:
-        return []
+        return ""
     keys: list[str] = []
     if word.isalpha() and len(word) > ONE:
         # The longest first: of shan and sha, shantianfagn rather begins with shan.
         for family in sorted(family_names(word[0]), key=len, reverse=True):
             given = word.removeprefix(family)
             if given != word and 2 <= len(given) <= 12:
-                keys += [f"b{family} {other}" for other in one_away(given, least=2)]
+                keys += one_away(given, least=2, before=f"b{family} ").split("\n")
             for length in range(len(family) - 1, len(family) + 2):
                 if len(word) - length >= 2 and is_one_away(word[:length], family):
                     keys.append(f"b{family} {word[length:]}")
-    return ["a" + name for name in one_away(word)] + keys[:_PROBES]
+    return "\n".join((one_away(word, before="a"), *keys[:_PROBES]))
 
 
 def _both_begin(typed: tuple[str, ...], completions: dict[int, list[str]]) -> list[Range]:

@@ -52,15 +52,15 @@ class Match(NamedTuple):
 class Question(NamedTuple):
     """What one search asks of the vocabulary: `words`, words that begin with `beginnings`, words near mistyped ones.
 
-    `remainders`: pairs of a mistyped word's place and a remainder of it. `probes`: keys that may exist. Bounded: 24
-    keys, 32 words a remainder, 600 in all; for a beginning, `completions` of the first 400 words in order, and for one
-    that is shorter than three letters, also of those of the 1,000 commonest words that begin so.
+    `remainders`: pairs of a mistyped word's place and a remainder of it. `probes`: keys that may exist, a line each.
+    Bounded: 24 keys, 32 words a remainder, 600 in all; for a beginning, `completions` of the first 400 words in order,
+    and for one that is shorter than three letters, also of those of the 1,000 commonest words that begin so.
     """
 
     words: Sequence[str]
     beginnings: Sequence[str]
     remainders: Sequence[tuple[int, int]]
-    probes: Sequence[str]
+    probes: str
     completions: int
 
 
@@ -166,7 +166,7 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
         ["\n".join(each.beginnings) for each in asked],
         [" ".join([str(n) for n, _ in each.remainders]) for each in asked],
         [" ".join([str(remainder) for _, remainder in each.remainders]) for each in asked],
-        ["\n".join(each.probes) for each in asked],
+        [each.probes for each in asked],
         [each.completions for each in asked],
     )
     found = [Words({}, {}, {}, []) for _ in asked]

@@ -50,16 +50,16 @@ async def test_a_scan_reads_the_index_from_where_it_begins(crowd: asyncpg.Connec
 
 
 async def test_words_that_were_never_added_are_not_found(db: asyncpg.Connection) -> None:
-    asked = people.Question(words=["x"], beginnings=["x"], remainders=[(0, 1)], probes=["ax"], completions=5)
+    asked = people.Question(words=["x"], beginnings=["x"], remainders=[(0, 1)], probes="ax", completions=5)
     assert await people.find_words(db, [asked]) == [people.Words({}, {}, {}, [])]
 
 
 async def test_completions_come_in_the_order_of_their_frequency(db: asyncpg.Connection) -> None:
     await people.add_words(db, ["wei", "wen", "wendy", "wang"])
     await people.count_words(db, ["wendy", "wen"], [5, 2])
-    two = people.Question(words=["wen"], beginnings=["we"], remainders=[], probes=[], completions=2)
+    two = people.Question(words=["wen"], beginnings=["we"], remainders=[], probes="", completions=2)
     one = two._replace(words=["wendy"], completions=1)
-    nothing = people.Question(words=[], beginnings=[], remainders=[], probes=[], completions=5)
+    nothing = people.Question(words=[], beginnings=[], remainders=[], probes="", completions=5)
     found = await people.find_words(db, [two, nothing, one])
     assert [words.completions for words in found] == [{0: ["wendy", "wen"]}, {}, {0: ["wendy"]}]
     assert [words.people for words in found] == [{"wen": 2}, {}, {"wendy": 5}]
