@@ -7,9 +7,10 @@ et al., Implementation Techniques for Main Memory Database Systems, 1984). docs/
 
 import asyncio
 import math
-from collections import deque
+from bisect import insort
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from frontdesk.errors import Unavailable
@@ -19,11 +20,12 @@ from frontdesk.store.connection import Queries
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
-# How many ask together. Eight that find plain names cost PostgreSQL about what four do that look further.
+# How many ask together. What looks further gains little by it, and the more there are the longer the others wait.
 _PLAIN = 8
-_DEAR = 4
-# Whoever looks further waits so many times as long for a turn, at most. More than 8 made no difference.
-_DEARER = 8
+_DEAR = 2
+# Seconds after which a search should have had its turn at each statement: of one word, and of several, which cost more.
+_DUE = (0.001, 0.012, 0.017)
+_DUE_SEVERAL = (0.015, 0.030, 0.035)
 # Seconds after which a statement keeps nobody waiting any more: it waits itself, for a disk, a lock or a processor. Not
 # more than so many at once, or slow searches would take all connections.
 _SLOW = 0.01
@@ -31,47 +33,37 @@ _AT_ONCE = 4
 
 
 class Lookups:
-    """The three statements of a search, for all searches of a process one at a time, as long as they're quick: `scan`
-    for what was typed; where that isn't enough, `find_words` for what else may be meant, and `scan_on` for that. All
-    raise Unavailable.
+    """What all searches of a process ask, one statement at a time as long as they're quick.
 
-    Next is who has waited the longest for what it costs (highest response ratio next; Brinch Hansen, 1971), so that who
-    typed a name right doesn't wait behind everyone who didn't. timeout: seconds after which whoever still waits gets
-    Unavailable. One event loop's.
+    Next is whose turn is due first (earliest deadline first; Liu and Layland, 1973): counted from when a search began,
+    and later for what costs more, so that who typed a name right doesn't wait behind everyone who didn't. timeout:
+    seconds after that at which whoever still waits gets Unavailable. One event loop's.
     """
 
     def __init__(self, db: Queries, *, timeout: float = math.inf) -> None:
         scan, find_words = partial(store.scan, db), partial(store.find_words, db)
         self._lines: tuple[_Line[Any, Any], ...] = (
-            _Line(scan, most=_PLAIN, weight=1),
-            _Line(find_words, most=_DEAR, weight=_DEARER),
-            _Line(scan, most=_DEAR, weight=_DEARER),
+            _Line(scan, most=_PLAIN),
+            _Line(find_words, most=_DEAR),
+            _Line(scan, most=_DEAR),
         )
         self._timeout = timeout
         # Whose turn it is, None if nobody has to be waited for; and how many statements are under way.
         self._turn: object | None = None
         self._under_way = 0
-        self._answered: deque[tuple[asyncio.Future[Any], Any]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def scan(self, asked: store.Scan) -> list[store.Match]:
-        found: list[store.Match] = await self._ask(self._lines[0], asked)
-        return found
+    def begin(self, *, words: int) -> "Lookup":
+        """A search for so many words begins."""
+        return Lookup(self, _DUE if words == 1 else _DUE_SEVERAL)
 
-    async def find_words(self, asked: store.Question) -> store.Words:
-        found: store.Words = await self._ask(self._lines[1], asked)
-        return found
-
-    async def scan_on(self, asked: store.Scan) -> list[store.Match]:
-        found: list[store.Match] = await self._ask(self._lines[2], asked)
-        return found
-
-    async def _ask(self, line: "_Line[Asked, Answer]", asked: Asked) -> Answer:
+    async def ask(self, statement: int, asked: Any, due: float) -> Any:
+        """What `statement`, a line's number, answers to `asked`. `due` in seconds of the event loop's clock. For Lookup."""
+        line = self._lines[statement]
         if self._open():
             return (await self._use_turn(self._take_turn(), line, (asked,)))[0]
-        loop = asyncio.get_running_loop()
-        waits: asyncio.Future[Answer] = loop.create_future()
-        line.waiting.append(_Waiting(asked, waits, loop.time()))
+        waits: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        line.wait(_Waiting(asked, waits, due))
         return await waits
 
     def _open(self) -> bool:
@@ -99,10 +91,10 @@ class Lookups:
             self._turn = None
         if not self._open():
             return
-        now = asyncio.get_running_loop().time()
+        latest = asyncio.get_running_loop().time() - self._timeout
         for line in self._lines:
-            line.send_away(now - self._timeout)
-        line = max(self._lines, key=lambda line: line.urgency(now))
+            line.send_away(latest)
+        line = min(self._lines, key=_Line.due)
         if batch := line.take():
             task = asyncio.create_task(self._ask_together(self._take_turn(), line, batch))
             self._tasks.add(task)
@@ -118,51 +110,68 @@ class Lookups:
                 if not each.answer.done():
                     each.answer.set_exception(error)
         else:
-            if not self._answered:
-                asyncio.get_running_loop().call_soon(self._hand_out)
-            self._answered += zip((each.answer for each in batch), answers, strict=True)
+            for each, answer in zip(batch, answers, strict=True):
+                if not each.answer.done():
+                    each.answer.set_result(answer)
 
-    def _hand_out(self) -> None:
-        # One in each round of the event loop, else everything else would wait until the last of them is through.
-        waits, answer = self._answered.popleft()
-        if not waits.done():
-            waits.set_result(answer)
-        if self._answered:
-            asyncio.get_running_loop().call_soon(self._hand_out)
+
+class Lookup:
+    """The three statements of one search: `scan` for what was typed; where that isn't enough, `find_words` for what else
+    may be meant, and `scan_on` for that. All raise Unavailable."""
+
+    def __init__(self, lookups: Lookups, due: tuple[float, float, float]) -> None:
+        self._ask = lookups.ask
+        self._due = due
+        self._began = asyncio.get_running_loop().time()
+
+    async def scan(self, asked: store.Scan) -> list[store.Match]:
+        found: list[store.Match] = await self._ask(0, asked, self._began + self._due[0])
+        return found
+
+    async def find_words(self, asked: store.Question) -> store.Words:
+        found: store.Words = await self._ask(1, asked, self._began + self._due[1])
+        return found
+
+    async def scan_on(self, asked: store.Scan) -> list[store.Match]:
+        found: list[store.Match] = await self._ask(2, asked, self._began + self._due[2])
+        return found
 
 
 class _Waiting(NamedTuple, Generic[Asked, Answer]):
     asked: Asked
     answer: asyncio.Future[Answer]
-    since: float
+    due: float
 
 
 class _Line(Generic[Asked, Answer]):
     """Those who wait to ask the same, at most `most` of them together."""
 
     def __init__(
-        self, answer: Callable[[Sequence[Asked]], Awaitable[Sequence[Answer]]], *, most: int, weight: int
+        self, answer: Callable[[Sequence[Asked]], Awaitable[Sequence[Answer]]], *, most: int
     ) -> None:
         self.answer = answer
-        self.waiting: deque[_Waiting[Asked, Answer]] = deque()
+        # In the order in which they're due.
+        self._waiting: list[_Waiting[Asked, Answer]] = []
         self._most = most
-        self._weight = weight
+
+    def wait(self, waiting: _Waiting[Asked, Answer]) -> None:
+        insort(self._waiting, waiting, key=attrgetter("due"))
+
+    def due(self) -> float:
+        return self._waiting[0].due if self._waiting else math.inf
 
     def send_away(self, latest: float) -> None:
-        """Leave the first of the line one who is still there and has waited since `latest` or later."""
-        while self.waiting and (self.waiting[0].answer.done() or self.waiting[0].since < latest):
-            first = self.waiting.popleft()
+        """Leave the first of the line one who is still there, and whose turn was due at `latest` or later."""
+        while self._waiting and (self._waiting[0].answer.done() or self._waiting[0].due < latest):
+            first = self._waiting.pop(0)
             if not first.answer.done():
                 first.answer.set_exception(Unavailable(1))
-
-    def urgency(self, now: float) -> float:
-        return (now - self.waiting[0].since) / self._weight if self.waiting else -1.0
 
     def take(self) -> list[_Waiting[Asked, Answer]]:
         """Those whose turn it is, without those who are gone."""
         taken: list[_Waiting[Asked, Answer]] = []
-        while self.waiting and len(taken) < self._most:
-            first = self.waiting.popleft()
+        while self._waiting and len(taken) < self._most:
+            first = self._waiting.pop(0)
             if not first.answer.done():
                 taken.append(first)
         return taken

@@ -5,7 +5,7 @@ the words that names are made of, with about how many people have each.
 """
 
 from frontdesk.accounts import names, plan
-from frontdesk.accounts.lookups import Lookups
+from frontdesk.accounts.lookups import Lookup
 from frontdesk.accounts.mistakes import ONE, is_one_away, mistakes_between, one_away, typed_remainders
 from frontdesk.accounts.plan import Plan, Range
 from frontdesk.accounts.readings import family_names
@@ -21,7 +21,7 @@ _PROBES = 700
 _RARE = 64
 
 
-async def ranges_near(lookups: Lookups, asked: Plan) -> tuple[Range, ...]:
+async def ranges_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     """Ranges for what `asked` may mean besides what it says, in their order. At most RANGES_MAX."""
     if any(map(names.is_han, asked.words)):
         # Who types characters has chosen each of them: only another of the same sound may be meant. The plan of a
@@ -29,13 +29,17 @@ async def ranges_near(lookups: Lookups, asked: Plan) -> tuple[Range, ...]:
         alone = len(asked.words) == 1
         return () if alone else (*_scattered(asked, {}), *plan.homophones(asked.words, asked.latin))
     typed = asked.latin[:4]
-    looked_for = [word for word in typed if 3 <= len(word) <= 24 and word.isascii() and word.isalpha()]
+    remainders = {
+        word: typed_remainders(word)
+        for word in typed
+        if 3 <= len(word) <= 24 and word.isascii() and word.isalpha()
+    }
     probes = _probes(typed[0]) if len(typed) == 1 and typed[0].isascii() else ""
-    found = await lookups.find_words(
+    found = await lookup.find_words(
         store.Question(
             words=typed,
             beginnings=typed if len(typed) == 2 else (),
-            remainders=[(n, rest) for n, word in enumerate(looked_for) for rest in typed_remainders(word)],
+            remainders=set().union(*remainders.values()),
             probes=probes,
             completions=_COMPLETIONS + 1,
         )
@@ -46,8 +50,8 @@ async def ranges_near(lookups: Lookups, asked: Plan) -> tuple[Range, ...]:
     if len(asked.words) > 1:
         ranges += _scattered(asked, found.people)
     corrections = {
-        word: _corrections(word, found.near.get(n, {}), found.people.get(word, 0))
-        for n, word in enumerate(looked_for)
+        word: _corrections(word, {w: n for rest in rests for w, n in found.near.get(rest, {}).items()})
+        for word, rests in remainders.items()
     }
     ranges += _corrected(typed, corrections)
     ranges += [Range(plan.CLOSE, 150, key, key + "\x01") for key in found.probed]
@@ -102,7 +106,7 @@ def _scattered(asked: Plan, people: dict[str, int]) -> list[Range]:
     return [plan.begins(plan.SCATTERED, n, start)._replace(scattered=True) for n, start in enumerate(starts)]
 
 
-def _corrections(typed: str, near: dict[str, int], people: int) -> list[tuple[int, int, str]]:
+def _corrections(typed: str, near: dict[str, int]) -> list[tuple[int, int, str]]:
     """The words that `typed` may be a mistake for: mistakes, rank by commonness (0 the commonest), word."""
     found = []
     for word, count in near.items():

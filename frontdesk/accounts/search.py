@@ -43,10 +43,11 @@ async def search(lookups: Lookups, text: str, *, limit: int, after: str | None =
         return People(people=(), next=None)
     start = None if after is None else cursors.read(after, digest=plan.digest)
     page = _Page(plan, max(1, min(limit, LIMIT_MAX)), start)
+    lookup = lookups.begin(words=len(plan.words))
     if start is None or start[:3] <= plan.ranges[-1][:3]:
-        await page.read(lookups.scan, plan.ranges)
+        await page.read(lookup.scan, plan.ranges)
     if not page.ended:
-        await page.read(lookups.scan_on, await near.ranges_near(lookups, plan))
+        await page.read(lookup.scan_on, await near.ranges_near(lookup, plan))
     return page.people()
 
 
@@ -58,7 +59,6 @@ class _Ranges:
         for range_ in ranges:
             self._by_low.setdefault(range_.low, []).append(range_)
         self._lengths = sorted({len(low) for low in self._by_low})
-        self.scattered = any(range_.scattered for range_ in ranges)
 
     def holding(self, key: str) -> Iterator[Range]:
         for length in self._lengths:
@@ -69,6 +69,10 @@ class _Ranges:
                     yield range_
 
 
+def _cursor(range_: Range, row: store.Match) -> Cursor:
+    return Cursor(*range_[:3], row.key, row.account_id)
+
+
 class _Page:
     """What has been found so far, and where the reading stands."""
 
@@ -76,55 +80,59 @@ class _Page:
         self._plan = plan
         self._limit = limit
         self._start = start
-        self._found: dict[UUID, tuple[Person, Cursor]] = {}
+        self._found: dict[UUID, tuple[Person, Range, store.Match]] = {}
         self._position = start
-        self._read = _Ranges(plan.ranges)
+        self._ranges: Sequence[Range] = plan.ranges
+        self._holding: _Ranges | None = None
+        self._scattered = False
         self.ended = False
 
     async def read(self, scan: Ask, ranges: Sequence[Range]) -> None:
         """Read `ranges` on from where the page before stopped, to one person more than the page holds."""
         if ranges is not self._plan.ranges:
-            self._read = _Ranges((*self._plan.ranges, *ranges))
+            self._ranges = (*self._plan.ranges, *ranges)
+            self._holding = None
+            self._scattered = any(range_.scattered for range_ in ranges)
         for turn in range(_ROUNDS):
-            position = self._position
-            left = ranges if position is None else [r for r in ranges if r[:3] >= position[:3]]
+            before = self._position
+            left = ranges if before is None else [r for r in ranges if r[:3] >= before[:3]]
             if not left:
                 return
             # Few are found by two keys; if these are not few, the next turn reads more.
             want = self._limit - len(self._found) + 1 + (self._limit if turn else _SPARE)
-            limits = [_SCATTERED_MAX if r.scattered else want for r in left]
             most = want + sum(_SCATTERED_MAX for r in left if r.scattered)
+            asked = [(r.low, r.high, _SCATTERED_MAX if r.scattered else want) for r in left]
             low, after = self._from(left[0])
-            asked = [(r.low, r.high, limit) for r, limit in zip(left, limits, strict=True)]
-            asked[0] = (low, left[0].high, limits[0])
+            asked[0] = (low, *asked[0][1:])
             rows = await scan(store.Scan(asked, most, after))
             counts = [0] * len(left)
-            before = self._position
+            reached = None
             for row in rows:
                 range_ = left[row.n]
                 counts[row.n] += 1
-                here = Cursor(*range_[:3], row.key, row.account_id)
-                if before is not None and here <= before:
+                if before is not None and _cursor(range_, row) <= before:
                     continue
-                self._position = here
-                self._consider(row, range_, here)
-                if self.ended:
-                    return
-                if counts[row.n] == limits[row.n] and not range_.scattered:
-                    # This range may hold more; what was read of later ones comes after that.
+                reached = range_, row
+                self._consider(range_, row)
+                # A range of which all that was wanted came may hold more; what was read of later ones comes after that.
+                if self.ended or (counts[row.n] == want and not range_.scattered):
                     break
             else:
                 if len(rows) < most:
                     self._position = Cursor(*left[-1][:3], left[-1].high, store.FIRST)
                     return
+            if reached is not None:
+                self._position = _cursor(*reached)
+            if self.ended:
+                return
         self.ended = True
 
     def people(self) -> People:
         found = list(self._found.values())
-        people = tuple(person for person, _ in found[: self._limit])
+        people = tuple([person for person, _, _ in found[: self._limit]])
         position = None
         if len(found) > self._limit:
-            position = found[self._limit - 1][1]
+            position = _cursor(*found[self._limit - 1][1:])
         elif self.ended:
             position = self._position
         return People(people=people, next=position and cursors.write(position, digest=self._plan.digest))
@@ -137,27 +145,29 @@ class _Page:
         # Never from before the range: a cursor of one's own making could name any key.
         return max((position.key, position.account_id), (range_.low, store.FIRST))
 
-    def _consider(self, row: store.Match, range_: Range, here: Cursor) -> None:
+    def _consider(self, range_: Range, row: store.Match) -> None:
         if row.username is None or row.name is None or row.account_id in self._found:
             return
         if range_.scattered and not self._has_all_words(row.username, row.name):
             return
         # Within one page `_found` knows who came before, except those whom the look for scattered words left out.
-        left_out = self._read.scattered and range_.stage >= SCATTERED
-        if (self._start is not None or left_out) and self._came_before(row, here):
+        left_out = self._scattered and range_.stage >= SCATTERED
+        if (self._start is not None or left_out) and self._came_before(range_, row):
             return
-        self._found[row.account_id] = Person(username=row.username, name=row.name), here
+        self._found[row.account_id] = Person(username=row.username, name=row.name), range_, row
         self.ended = len(self._found) > self._limit
 
-    def _came_before(self, row: store.Match, here: Cursor) -> bool:
+    def _came_before(self, range_: Range, row: store.Match) -> bool:
         """Whether an earlier page has shown this person, by a better key or in a better range."""
         assert row.username is not None
         assert row.name is not None
+        if self._holding is None:
+            self._holding = _Ranges(self._ranges)
         before = [
             other
             for key in names.keys_of(row.username, row.name)
-            for other in self._read.holding(key)
-            if (*other[:3], key) < here[:4]
+            for other in self._holding.holding(key)
+            if (*other[:3], key) < (*range_[:3], row.key)
         ]
         return any(not other.scattered for other in before) or (
             bool(before) and self._has_all_words(row.username, row.name)

@@ -1,6 +1,6 @@
 """Statements about the search index. accounts/names.py says what a key is."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -50,16 +50,15 @@ class Match(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What one search asks of the vocabulary: `words`, words that begin with `beginnings`, words near mistyped ones.
+    """What one search asks of the vocabulary: `words`, words that begin with `beginnings`, words with one of `remainders`.
 
-    `remainders`: pairs of a mistyped word's place and a remainder of it. `probes`: keys that may exist, a line each.
-    Bounded: 24 keys, 32 words a remainder, 600 in all; for a beginning, `completions` of the first 400 words in order,
+    `probes`: keys that may exist, a line each. Bounded: 24 keys, 600 words with a remainder; for a beginning, `completions` of the first 400 words in order,
     and for one that is shorter than three letters, also of those of the 1,000 commonest words that begin so.
     """
 
     words: Sequence[str]
     beginnings: Sequence[str]
-    remainders: Sequence[tuple[int, int]]
+    remainders: Collection[int]
     probes: str
     completions: int
 
@@ -68,8 +67,8 @@ class Words(NamedTuple):
     """What the vocabulary knows.
 
     `people`: words that were asked for, with the number of samples of each; `completions`: for each
-    beginning, by its place, the words that begin so, the commonest first; `near`: for each mistyped word, by
-    its place, the words that share a remainder with it; `probed`: those of the keys asked for that exist.
+    beginning, by its place, the words that begin so, the commonest first; `near`: for each remainder, the words
+    that have it; `probed`: those of the keys asked for that exist.
     """
 
     people: dict[str, int]
@@ -129,8 +128,8 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
     rows = await db.fetch(
         """
         SELECT q.q, found.kind, found.n, found.word, found.people
-          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[])
-               WITH ORDINALITY AS q (words, beginnings, places, remainders, probes, completions, q)
+          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::integer[])
+               WITH ORDINALITY AS q (words, beginnings, remainders, probes, completions, q)
          CROSS JOIN LATERAL (
         SELECT 0 AS kind, 0 AS n, w.word, w.people
           FROM unnest(string_to_array(q.words, E'\\n')) AS asked (word)
@@ -150,13 +149,10 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
                          WHERE length(b.word) < 3 AND starts_with(word, b.word)) beginning
                  ORDER BY people DESC, word LIMIT q.completions) w
         UNION ALL
-        (SELECT 2, t.n, w.word, w.people
-           FROM unnest(string_to_array(q.places, ' ')::integer[], string_to_array(q.remainders, ' ')::integer[])
-                AS t (n, remainder)
-          CROSS JOIN LATERAL (SELECT word FROM people_remainders r
-                               WHERE r.remainder = t.remainder ORDER BY word LIMIT 32) r
-           JOIN people_words w ON w.word = r.word
-          LIMIT 600)
+        SELECT 2, r.remainder, w.word, w.people
+          FROM (SELECT remainder, word FROM people_remainders
+                 WHERE remainder = ANY (string_to_array(q.remainders, ' ')::integer[]) LIMIT 600) r
+          JOIN people_words w ON w.word = r.word
         UNION ALL
         SELECT 3, 0, key, 0
           FROM (SELECT DISTINCT key FROM people_keys
@@ -164,8 +160,7 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
         """,
         ["\n".join(each.words) for each in asked],
         ["\n".join(each.beginnings) for each in asked],
-        [" ".join([str(n) for n, _ in each.remainders]) for each in asked],
-        [" ".join([str(remainder) for _, remainder in each.remainders]) for each in asked],
+        [" ".join(map(str, each.remainders)) for each in asked],
         [each.probes for each in asked],
         [each.completions for each in asked],
     )

@@ -75,7 +75,8 @@ def _scan(begins: str) -> Scan:
 
 
 async def _asked(lookups: Lookups, *texts: str, on: bool = False) -> list[asyncio.Task[list[Match]]]:
-    ask = lookups.scan_on if on else lookups.scan
+    lookup = lookups.begin(words=1)
+    ask = lookup.scan_on if on else lookup.scan
     tasks = [asyncio.create_task(ask(_scan(text))) for text in texts]
     await asyncio.sleep(0)
     return tasks
@@ -113,7 +114,7 @@ async def test_whoever_looks_further_waits_for_those_who_do_not(
     await asyncio.gather(*tasks)
     await asyncio.sleep(0)
     assert answered == ["plain"] * 8 + ["dear"] * 8
-    assert watched.statements == [1, 8, 4, 4]
+    assert watched.statements == [1, 8, 2, 2, 2, 2]
 
 
 async def test_a_statement_that_waits_itself_keeps_nobody_waiting(

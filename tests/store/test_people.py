@@ -50,7 +50,7 @@ async def test_a_scan_reads_the_index_from_where_it_begins(crowd: asyncpg.Connec
 
 
 async def test_words_that_were_never_added_are_not_found(db: asyncpg.Connection) -> None:
-    asked = people.Question(words=["x"], beginnings=["x"], remainders=[(0, 1)], probes="ax", completions=5)
+    asked = people.Question(words=["x"], beginnings=["x"], remainders=[1], probes="ax", completions=5)
     assert await people.find_words(db, [asked]) == [people.Words({}, {}, {}, [])]
 
 
