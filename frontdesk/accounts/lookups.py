@@ -23,9 +23,12 @@ Answer = TypeVar("Answer")
 # How many ask together. What looks further gains little by it, and the more there are the longer the others wait.
 _PLAIN = 8
 _DEAR = 2
-# Seconds after which a search should have had its turn at each statement: of one word, and of several, which cost more.
-_DUE = (0.001, 0.012, 0.017)
-_DUE_SEVERAL = (0.015, 0.030, 0.035)
+# Seconds after which a search is due at each statement, for each that waits: of one word, of up to four, and of more,
+# which cost the most and which hardly anybody is called.
+_DUE_ONE = (0.0, 0.0007, 0.0015)
+_DUE_FEW = (0.0007, 0.0017, 0.0025)
+_DUE_MANY = (0.0007, 0.01, 0.011)
+_FEW = 4
 # Seconds after which a statement keeps nobody waiting any more: it waits itself, for a disk, a lock or a processor. Not
 # more than so many at once, or slow searches would take all connections.
 _SLOW = 0.01
@@ -36,8 +39,8 @@ class Lookups:
     """What all searches of a process ask, one statement at a time as long as they're quick.
 
     Next is whose turn is due first (earliest deadline first; Liu and Layland, 1973): counted from when a search began,
-    and later for what costs more, so that who typed a name right doesn't wait behind everyone who didn't. timeout:
-    seconds after that at which whoever still waits gets Unavailable. One event loop's.
+    and the later the more it costs and the more others wait, so that who typed a name right doesn't wait behind
+    everyone who didn't. timeout: seconds after that at which whoever still waits gets Unavailable. One event loop's.
     """
 
     def __init__(self, db: Queries, *, timeout: float = math.inf) -> None:
@@ -55,15 +58,18 @@ class Lookups:
 
     def begin(self, *, words: int) -> "Lookup":
         """A search for so many words begins."""
-        return Lookup(self, _DUE if words == 1 else _DUE_SEVERAL)
+        return Lookup(self, _DUE_ONE if words == 1 else _DUE_FEW if words <= _FEW else _DUE_MANY)
 
-    async def ask(self, statement: int, asked: Any, due: float) -> Any:
-        """What `statement`, a line's number, answers to `asked`. `due` in seconds of the event loop's clock. For Lookup."""
+    async def ask(self, statement: int, asked: Any, *, began: float, due: float) -> Any:
+        """What `statement`, a line's number, answers to `asked`. For Lookup.
+
+        `began` is a time of the event loop, `due` in seconds after it for each that waits.
+        """
         line = self._lines[statement]
         if self._open():
             return (await self._use_turn(self._take_turn(), line, (asked,)))[0]
         waits: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        line.wait(_Waiting(asked, waits, due))
+        line.wait(_Waiting(asked, waits, began + due * (1 + sum(map(len, self._lines)))))
         return await waits
 
     def _open(self) -> bool:
@@ -116,8 +122,8 @@ class Lookups:
 
 
 class Lookup:
-    """The three statements of one search: `scan` for what was typed; where that isn't enough, `find_words` for what else
-    may be meant, and `scan_on` for that. All raise Unavailable."""
+    """The three statements of one search: `scan` for what was typed; where that isn't enough, `find_words` for what
+    else may be meant, and `scan_on` for that. All raise Unavailable."""
 
     def __init__(self, lookups: Lookups, due: tuple[float, float, float]) -> None:
         self._ask = lookups.ask
@@ -125,15 +131,15 @@ class Lookup:
         self._began = asyncio.get_running_loop().time()
 
     async def scan(self, asked: store.Scan) -> list[store.Match]:
-        found: list[store.Match] = await self._ask(0, asked, self._began + self._due[0])
+        found: list[store.Match] = await self._ask(0, asked, began=self._began, due=self._due[0])
         return found
 
     async def find_words(self, asked: store.Question) -> store.Words:
-        found: store.Words = await self._ask(1, asked, self._began + self._due[1])
+        found: store.Words = await self._ask(1, asked, began=self._began, due=self._due[1])
         return found
 
     async def scan_on(self, asked: store.Scan) -> list[store.Match]:
-        found: list[store.Match] = await self._ask(2, asked, self._began + self._due[2])
+        found: list[store.Match] = await self._ask(2, asked, began=self._began, due=self._due[2])
         return found
 
 
@@ -153,6 +159,9 @@ class _Line(Generic[Asked, Answer]):
         # In the order in which they're due.
         self._waiting: list[_Waiting[Asked, Answer]] = []
         self._most = most
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     def wait(self, waiting: _Waiting[Asked, Answer]) -> None:
         insort(self._waiting, waiting, key=attrgetter("due"))

@@ -1,10 +1,10 @@
 """Typing mistakes: how far two words are apart, and what to look up so that near ones meet.
 
 A mistake is a letter left out, added, replaced, or swapped with its neighbour (optimal string alignment, the
-restricted Damerau–Levenshtein distance; up to two are told without its matrix). Words are found by what is left of them when letters are taken
-away: two words within n mistakes of each other have a remainder in common after taking at most n letters
-from each (the symmetric delete method of W. Garbe's SymSpell). Remainders are kept as 32-bit numbers, so a
-lookup can meet a stranger; every word found is measured before it counts.
+restricted Damerau–Levenshtein distance; up to two are told without its matrix). Words are found by what is left of
+them when letters are taken away: two words within n mistakes of each other have a remainder in common after taking at
+most n letters from each (the symmetric delete method of W. Garbe's SymSpell). Remainders are kept as 32-bit numbers,
+so a lookup can meet a stranger; every word found is measured before it counts.
 """
 
 from itertools import combinations
@@ -54,9 +54,10 @@ def mistakes_between(typed: str, word: str) -> int | None:
 
 
 def one_away(word: str, *, least: int = ONE, before: str = "") -> str:
-    """Every word, of `least` letters or more, that is one mistake from `word`, a line each, behind `before`; some twice.
+    """Every word, of `least` letters or more, that is one mistake from `word`; for those in no vocabulary.
 
-    For those in no vocabulary. Digits stay: another number is another person's username, not this one mistyped.
+    A line each, behind `before`; some twice. Digits stay: another number is another person's username, not this one
+    mistyped.
     """
     found: list[str] = []
     for n in range(len(word) + 1):
@@ -104,8 +105,8 @@ def _within_one(a: str, b: str) -> bool:
         return False
     n = _common(a, b)
     a, b = a[n:], b[n:]
-    rest_a, rest_b = a[1:], b[1:]
-    return rest_a == rest_b or rest_a == b or a == rest_b or (a[:2] == b[1::-1] and a[2:] == b[2:])
+    rest = b[1:]
+    return a[1:] in (rest, b) or a == rest or (a[:2] == b[1::-1] and a[2:] == b[2:])
 
 
 def _common(a: str, b: str) -> int:

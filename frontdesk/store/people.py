@@ -50,10 +50,11 @@ class Match(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What one search asks of the vocabulary: `words`, words that begin with `beginnings`, words with one of `remainders`.
+    """What one search asks of the vocabulary: `words`, words with such `beginnings`, words with one of `remainders`.
 
-    `probes`: keys that may exist, a line each. Bounded: 24 keys, 600 words with a remainder; for a beginning, `completions` of the first 400 words in order,
-    and for one that is shorter than three letters, also of those of the 1,000 commonest words that begin so.
+    `probes`: keys that may exist, a line each. Bounded: 24 keys, 600 words with a remainder; for a beginning,
+    `completions` of the first 400 words in order, and for one that is shorter than three letters, also of those of the
+    1,000 commonest words that begin so.
     """
 
     words: Sequence[str]

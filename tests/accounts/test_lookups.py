@@ -74,8 +74,10 @@ def _scan(begins: str) -> Scan:
     return Scan([("b" + begins, "b" + begins + "~", 5)], 5)
 
 
-async def _asked(lookups: Lookups, *texts: str, on: bool = False) -> list[asyncio.Task[list[Match]]]:
-    lookup = lookups.begin(words=1)
+async def _asked(
+    lookups: Lookups, *texts: str, on: bool = False, words: int = 1
+) -> list[asyncio.Task[list[Match]]]:
+    lookup = lookups.begin(words=words)
     ask = lookup.scan_on if on else lookup.scan
     tasks = [asyncio.create_task(ask(_scan(text))) for text in texts]
     await asyncio.sleep(0)
@@ -99,7 +101,7 @@ async def test_the_first_is_asked_for_at_once_and_those_who_come_meanwhile_toget
     assert watched.statements == [1, 8, 8, 3]
 
 
-async def test_whoever_looks_further_waits_for_those_who_do_not(
+async def test_whoever_looks_further_or_for_more_words_waits_for_those_who_do_not(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # On a crowded machine the first may be slow.
@@ -107,14 +109,38 @@ async def test_whoever_looks_further_waits_for_those_who_do_not(
     lookups = Lookups(watched)
     answered: list[str] = []
     tasks = await _asked(lookups, "wei")
-    for name, on in (("dear", True), ("plain", False)):
-        for task in await _asked(lookups, *["wei"] * 8, on=on):
+    for name, count, on, words in (
+        ("plain", 7, False, 1),
+        ("many", 2, True, 5),
+        ("few", 2, True, 2),
+        ("further", 2, True, 1),
+        ("plain", 1, False, 1),
+    ):
+        for task in await _asked(lookups, *["wei"] * count, on=on, words=words):
             task.add_done_callback(lambda _, name=name: answered.append(name))
             tasks.append(task)
     await asyncio.gather(*tasks)
     await asyncio.sleep(0)
-    assert answered == ["plain"] * 8 + ["dear"] * 8
-    assert watched.statements == [1, 8, 2, 2, 2, 2]
+    assert answered == ["plain"] * 8 + ["further"] * 2 + ["few"] * 2 + ["many"] * 2
+    assert watched.statements == [1, 8, 2, 2, 2]
+
+
+async def test_whoever_is_due_goes_before_those_who_came_later(
+    watched: Watched, locked: asyncpg.transaction.Transaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookups_module, "_SLOW", 10)
+    lookups = Lookups(watched)
+    answered: list[str] = []
+    tasks = await _asked(lookups, "wei")
+    for name, on, words in (("first", True, 5), ("later", False, 1)):
+        (task,) = await _asked(lookups, "wei", on=on, words=words)
+        task.add_done_callback(lambda _, name=name: answered.append(name))
+        tasks.append(task)
+        await asyncio.sleep(0.05)
+    await locked.rollback()
+    await asyncio.gather(*tasks)
+    await asyncio.sleep(0)
+    assert answered == ["first", "later"]
 
 
 async def test_a_statement_that_waits_itself_keeps_nobody_waiting(
