@@ -29,6 +29,8 @@ _DUE_ONE = (0.0, 0.0007, 0.0015)
 _DUE_FEW = (0.0007, 0.0017, 0.0025)
 _DUE_MANY = (0.0007, 0.01, 0.011)
 _FEW = 4
+# Seconds after which it's due however many wait.
+_DUE_MOST = 1.0
 # Seconds after which a statement keeps nobody waiting any more: it waits itself, for a disk, a lock or a processor. Not
 # more than so many at once, or slow searches would take all connections.
 _SLOW = 0.01
@@ -58,7 +60,7 @@ class Lookups:
 
     def begin(self, *, words: int) -> "Lookup":
         """A search for so many words begins."""
-        return Lookup(self, _DUE_ONE if words == 1 else _DUE_FEW if words <= _FEW else _DUE_MANY)
+        return Lookup(self, _DUE_ONE if words <= 1 else _DUE_FEW if words <= _FEW else _DUE_MANY)
 
     async def ask(self, statement: int, asked: Any, *, began: float, due: float) -> Any:
         """What `statement`, a line's number, answers to `asked`. For Lookup.
@@ -69,7 +71,8 @@ class Lookups:
         if self._open():
             return (await self._use_turn(self._take_turn(), line, (asked,)))[0]
         waits: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        line.wait(_Waiting(asked, waits, began + due * (1 + sum(map(len, self._lines)))))
+        waiting = 1 + sum(map(len, self._lines))
+        line.wait(_Waiting(asked, waits, began + min(due * waiting, _DUE_MOST)))
         return await waits
 
     def _open(self) -> bool:

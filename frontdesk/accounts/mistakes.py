@@ -64,7 +64,7 @@ def one_away(word: str, *, least: int = ONE, before: str = "") -> str:
         left, right = before + word[:n], word[n:]
         if right[:1].isdecimal() and word[n - 1 : n].isdecimal():
             continue
-        if n or len(word) > ONE:
+        if len(word) + 1 >= least and (n or len(word) > ONE):
             found.append(_with_each(ascii_lowercase, left, right))
         if not right or right[0].isdecimal():
             continue

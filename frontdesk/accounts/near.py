@@ -29,17 +29,13 @@ async def ranges_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
         alone = len(asked.words) == 1
         return () if alone else (*_scattered(asked, {}), *plan.homophones(asked.words, asked.latin))
     typed = asked.latin[:4]
-    remainders = {
-        word: typed_remainders(word)
-        for word in typed
-        if 3 <= len(word) <= 24 and word.isascii() and word.isalpha()
-    }
+    looked_for = [word for word in typed if 3 <= len(word) <= 24 and word.isascii() and word.isalpha()]
     probes = _probes(typed[0]) if len(typed) == 1 and typed[0].isascii() else ""
     found = await lookup.find_words(
         store.Question(
             words=typed,
             beginnings=typed if len(typed) == 2 else (),
-            remainders=set().union(*remainders.values()),
+            remainders=[typed_remainders(word) for word in looked_for],
             probes=probes,
             completions=_COMPLETIONS + 1,
         )
@@ -49,10 +45,7 @@ async def ranges_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
         ranges += _both_begin(typed, found.completions)
     if len(asked.words) > 1:
         ranges += _scattered(asked, found.people)
-    corrections = {
-        word: _corrections(word, {w: n for rest in rests for w, n in found.near.get(rest, {}).items()})
-        for word, rests in remainders.items()
-    }
+    corrections = {word: _corrections(word, found.near.get(n, {})) for n, word in enumerate(looked_for)}
     ranges += _corrected(typed, corrections)
     ranges += [Range(plan.CLOSE, 150, key, key + "\x01") for key in found.probed]
     return tuple(sorted(set(ranges)))[: plan.RANGES_MAX]

@@ -43,7 +43,8 @@ async def search(lookups: Lookups, text: str, *, limit: int, after: str | None =
         return People(people=(), next=None)
     start = None if after is None else cursors.read(after, digest=plan.digest)
     page = _Page(plan, max(1, min(limit, LIMIT_MAX)), start)
-    lookup = lookups.begin(words=len(plan.words))
+    # A username may have a dot, which doesn't make it two words.
+    lookup = lookups.begin(words=max(len(text.split()), len(plan.words) // 2))
     if start is None or start[:3] <= plan.ranges[-1][:3]:
         await page.read(lookup.scan, plan.ranges)
     if not page.ended:

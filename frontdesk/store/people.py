@@ -50,16 +50,16 @@ class Match(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What one search asks of the vocabulary: `words`, words with such `beginnings`, words with one of `remainders`.
+    """What one search asks of the vocabulary: `words`, words that begin with `beginnings`, words near mistyped ones.
 
-    `probes`: keys that may exist, a line each. Bounded: 24 keys, 600 words with a remainder; for a beginning,
-    `completions` of the first 400 words in order, and for one that is shorter than three letters, also of those of the
-    1,000 commonest words that begin so.
+    `remainders`: those of each mistyped word. `probes`: keys that may exist, a line each. Bounded: 24 keys; 300 words
+    near a mistyped one; for a beginning, `completions` of the first 400 words in order, and for one that is shorter
+    than three letters, also of those of the 1,000 commonest words that begin so.
     """
 
     words: Sequence[str]
     beginnings: Sequence[str]
-    remainders: Collection[int]
+    remainders: Sequence[Collection[int]]
     probes: str
     completions: int
 
@@ -68,8 +68,8 @@ class Words(NamedTuple):
     """What the vocabulary knows.
 
     `people`: words that were asked for, with the number of samples of each; `completions`: for each
-    beginning, by its place, the words that begin so, the commonest first; `near`: for each remainder, the words
-    that have it; `probed`: those of the keys asked for that exist.
+    beginning, by its place, the words that begin so, the commonest first; `near`: for each mistyped word, by
+    its place, the words that share a remainder with it; `probed`: those of the keys asked for that exist.
     """
 
     people: dict[str, int]
@@ -150,9 +150,12 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
                          WHERE length(b.word) < 3 AND starts_with(word, b.word)) beginning
                  ORDER BY people DESC, word LIMIT q.completions) w
         UNION ALL
-        SELECT 2, r.remainder, w.word, w.people
-          FROM (SELECT remainder, word FROM people_remainders
-                 WHERE remainder = ANY (string_to_array(q.remainders, ' ')::integer[]) LIMIT 600) r
+        SELECT 2, t.n::integer, w.word, w.people
+          FROM unnest(string_to_array(q.remainders, E'\\n')) WITH ORDINALITY AS t (remainders, n)
+         CROSS JOIN LATERAL (
+                SELECT word FROM people_remainders
+                 WHERE remainder = ANY (string_to_array(t.remainders, ' ')::integer[])
+                 ORDER BY remainder, word LIMIT 300) r
           JOIN people_words w ON w.word = r.word
         UNION ALL
         SELECT 3, 0, key, 0
@@ -161,7 +164,7 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
         """,
         ["\n".join(each.words) for each in asked],
         ["\n".join(each.beginnings) for each in asked],
-        [" ".join(map(str, each.remainders)) for each in asked],
+        ["\n".join([" ".join(map(str, rests)) for rests in each.remainders]) for each in asked],
         [each.probes for each in asked],
         [each.completions for each in asked],
     )
@@ -173,7 +176,7 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
         elif kind == 1:
             words.completions.setdefault(n - 1, []).append(word)
         elif kind == 2:
-            words.near.setdefault(n, {})[word] = people
+            words.near.setdefault(n - 1, {})[word] = people
         else:
             words.probed.append(word)
     return found

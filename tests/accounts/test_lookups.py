@@ -101,46 +101,63 @@ async def test_the_first_is_asked_for_at_once_and_those_who_come_meanwhile_toget
     assert watched.statements == [1, 8, 8, 3]
 
 
+async def _order(lookups: Lookups, *joined: tuple[str, int, bool, int]) -> list[str]:
+    """In which order those are answered who join while the turn is somebody else's: (name, how many, on, words)."""
+    answered: list[str] = []
+    for name, count, on, words in joined:
+        for task in await _asked(lookups, *["wei"] * count, on=on, words=words):
+            task.add_done_callback(lambda _, name=name: answered.append(name))
+    while len(answered) < sum(count for _, count, _, _ in joined):
+        await asyncio.sleep(0.001)
+    return answered
+
+
 async def test_whoever_looks_further_or_for_more_words_waits_for_those_who_do_not(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # On a crowded machine the first may be slow.
+    # On a crowded machine a statement may be slow.
     monkeypatch.setattr(lookups_module, "_SLOW", 10)
+    for due in ("_DUE_ONE", "_DUE_FEW", "_DUE_MANY"):
+        longer = tuple(1000 * seconds for seconds in getattr(lookups_module, due))
+        monkeypatch.setattr(lookups_module, due, longer)
+    monkeypatch.setattr(lookups_module, "_DUE_MOST", 1e6)
     lookups = Lookups(watched)
-    answered: list[str] = []
-    tasks = await _asked(lookups, "wei")
-    for name, count, on, words in (
+    first = await _asked(lookups, "wei")
+    joined = [
         ("plain", 7, False, 1),
         ("many", 2, True, 5),
         ("few", 2, True, 2),
         ("further", 2, True, 1),
         ("plain", 1, False, 1),
-    ):
-        for task in await _asked(lookups, *["wei"] * count, on=on, words=words):
-            task.add_done_callback(lambda _, name=name: answered.append(name))
-            tasks.append(task)
-    await asyncio.gather(*tasks)
-    await asyncio.sleep(0)
+    ]
+    answered = await _order(lookups, *joined)
     assert answered == ["plain"] * 8 + ["further"] * 2 + ["few"] * 2 + ["many"] * 2
     assert watched.statements == [1, 8, 2, 2, 2]
+    assert len(await first[0]) == 1
 
 
-async def test_whoever_is_due_goes_before_those_who_came_later(
-    watched: Watched, locked: asyncpg.transaction.Transaction, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("crowd", "expected"), [(0, ["further", "plain"]), (8, ["plain", "further"])])
+async def test_whoever_looks_further_is_due_the_later_the_more_wait(
+    watched: Watched,
+    locked: asyncpg.transaction.Transaction,
+    monkeypatch: pytest.MonkeyPatch,
+    crowd: int,
+    expected: list[str],
 ) -> None:
     monkeypatch.setattr(lookups_module, "_SLOW", 10)
+    monkeypatch.setattr(lookups_module, "_DUE_ONE", (0.0, 0.0, 0.1))
     lookups = Lookups(watched)
+    tasks = await _asked(lookups, "wei", *["wei"] * crowd)
     answered: list[str] = []
-    tasks = await _asked(lookups, "wei")
-    for name, on, words in (("first", True, 5), ("later", False, 1)):
-        (task,) = await _asked(lookups, "wei", on=on, words=words)
+    for name in ("further", "plain"):
+        (task,) = await _asked(lookups, "wei", on=name == "further")
         task.add_done_callback(lambda _, name=name: answered.append(name))
         tasks.append(task)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.3)
     await locked.rollback()
     await asyncio.gather(*tasks)
     await asyncio.sleep(0)
-    assert answered == ["first", "later"]
+    assert answered == expected
 
 
 async def test_a_statement_that_waits_itself_keeps_nobody_waiting(

@@ -50,7 +50,7 @@ async def test_a_scan_reads_the_index_from_where_it_begins(crowd: asyncpg.Connec
 
 
 async def test_words_that_were_never_added_are_not_found(db: asyncpg.Connection) -> None:
-    asked = people.Question(words=["x"], beginnings=["x"], remainders=[1], probes="ax", completions=5)
+    asked = people.Question(words=["x"], beginnings=["x"], remainders=[[1]], probes="ax", completions=5)
     assert await people.find_words(db, [asked]) == [people.Words({}, {}, {}, [])]
 
 
@@ -63,6 +63,16 @@ async def test_completions_come_in_the_order_of_their_frequency(db: asyncpg.Conn
     found = await people.find_words(db, [two, nothing, one])
     assert [words.completions for words in found] == [{0: ["wendy", "wen"]}, {}, {0: ["wendy"]}]
     assert [words.people for words in found] == [{"wen": 2}, {}, {"wendy": 5}]
+
+
+async def test_words_near_a_mistyped_one_leave_room_for_those_near_another(db: asyncpg.Connection) -> None:
+    many = [f"christ{number:03}" for number in range(310)]
+    await people.add_words(db, [*many, "smith"])
+    await people.add_remainders(db, [1] * 310 + [7, 8], [*many, "smith", "smith"])
+    asked = people.Question(words=[], beginnings=[], remainders=[[1, 2], [7, 8, 9]], probes="", completions=1)
+    (found, turned) = await people.find_words(db, [asked, asked._replace(remainders=[[8], [1]])])
+    assert found.near == {0: dict.fromkeys(many[:300], 0), 1: {"smith": 0}}
+    assert turned.near == {0: {"smith": 0}, 1: dict.fromkeys(many[:300], 0)}
 
 
 class _Query:
