@@ -85,17 +85,17 @@ class Quality(NamedTuple):
     like_first: float
 
 
-async def measure(url: str, count: int, *, rounds: int) -> list[Line]:
-    """Each class at one size, through the API."""
+async def measure(url: str, count: int, *, rounds: int, kinds: list[str]) -> list[Line]:
+    """Each of the classes `kinds` at one size, through the API; and while 32 clients ask for a mix of them."""
     db = await asyncpg.connect(url, command_timeout=None)
     drawn = await queries.sample(db, count, 2000)
     lines = []
     await _warm(db)
     with serving(url) as servers:
-        crowd = await _crowd(servers, drawn, pause=0)
-        typing = await _crowd(servers, drawn, pause=_TYPING)
+        crowd = await _crowd(servers, drawn, kinds, pause=0)
+        typing = await _crowd(servers, drawn, kinds, pause=_TYPING)
         server = servers[0]
-        for kind in queries.CLASSES:
+        for kind in kinds:
             texts = drawn.draw(kind)
             for _ in range(30):
                 server.search(next(texts)[0])
@@ -209,10 +209,11 @@ async def filled(server: str, count: int) -> AsyncIterator[str]:
     yield url
 
 
-async def _crowd(servers: list[Server], drawn: queries.Sample, *, pause: float) -> dict[str, float]:
-    """The 99th percentile of each class, in milliseconds, while each of 32 clients asks for all of them in turn,
-    `pause` seconds after each answer. As a load balancer does it, clients are spread evenly over the replicas."""
-    kinds = list(queries.CLASSES)
+async def _crowd(
+    servers: list[Server], drawn: queries.Sample, kinds: list[str], *, pause: float
+) -> dict[str, float]:
+    """The 99th percentile of each class, in milliseconds, while each of 32 clients asks for any of them, `pause`
+    seconds after each answer. As a load balancer does it, clients are spread evenly over the replicas."""
     # Drawn beforehand: the clients share the machine with what they measure.
     asked = {kind: _texts(drawn, kind, 500) for kind in kinds}
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
@@ -312,13 +313,15 @@ def _row(line: Line | Like | Quality) -> str:
     )
 
 
-async def _run(server: str, sizes: list[int], *, rounds: int, likes: int, sampled: int) -> None:
+async def _run(
+    server: str, sizes: list[int], *, rounds: int, likes: int, sampled: int, kinds: list[str]
+) -> None:
     for count in sizes:
         async with filled(server, count) as url:
             print(f"\n## {count:,} people, {await bytes_a_person(url, count):,.0f} bytes each", flush=True)
             print("| class | p50 | p99 | busy p99 | rows | p99 of 32 clients | … who type |")
             print("|---|---|---|---|---|---|---|")
-            await measure(url, count, rounds=rounds)
+            await measure(url, count, rounds=rounds, kinds=kinds)
             # After the searches: what they have warmed is warm for whoever registers, as in a directory in service.
             print(
                 "registration: {:.1f} ms, 99 of 100 in {:.1f} ms".format(*await registration(url)), flush=True
@@ -343,12 +346,27 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=500, help="queries of each class")
     parser.add_argument("--likes", type=int, default=3, help="queries of each class the other way")
     parser.add_argument("--sampled", type=int, default=0, help="people of the quality table")
+    parser.add_argument(
+        "--classes",
+        nargs="+",
+        choices=queries.CLASSES,
+        default=list(queries.CLASSES),
+        metavar="CLASS",
+        help="those that are asked for alone and mixed, instead of all: " + "; ".join(queries.CLASSES),
+    )
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         data = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(local.postgres(data, **directory.POSTGRES))
         uvloop.run(
-            _run(server, options.sizes, rounds=options.rounds, likes=options.likes, sampled=options.sampled)
+            _run(
+                server,
+                options.sizes,
+                rounds=options.rounds,
+                likes=options.likes,
+                sampled=options.sampled,
+                kinds=options.classes,
+            )
         )
 
 
