@@ -39,11 +39,10 @@ _NOT_NOW = (
 
 # Every statement of the service reads a few rows by an index. Planning it anew for each set of values, as PostgreSQL
 # would for all that take arrays, costs more than running it. A plan that is made once may be made while a table is
-# empty, and must still be good when it's full: hence never by reading one whole, nor all that matches before the first.
+# empty, and must still be good when it's full: hence never by reading one whole.
 _LOOKUPS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
-    "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }

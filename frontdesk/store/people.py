@@ -52,9 +52,9 @@ class Match(NamedTuple):
 class Question(NamedTuple):
     """What one search asks of the vocabulary: `words`, words that begin with `beginnings`, words near mistyped ones.
 
-    `remainders`: those of each mistyped word. `probes`: keys that may exist, a line each. Bounded: 24 keys; 300 words
-    near a mistyped one; for a beginning, `completions` of the first 400 words in order, and for one that is shorter
-    than three letters, also of those of the 1,000 commonest words that begin so.
+    `remainders`: those of each mistyped word. `probes`: keys that may exist, a line each. Bounded: 24 keys; 32 words a
+    remainder, 300 a mistyped word; for a beginning, `completions` of the first 400 words in order, and for one that is
+    shorter than three letters, also of those of the 1,000 commonest words that begin so.
     """
 
     words: Sequence[str]
@@ -153,9 +153,11 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
         SELECT 2, t.n::integer, w.word, w.people
           FROM unnest(string_to_array(q.remainders, E'\\n')) WITH ORDINALITY AS t (remainders, n)
          CROSS JOIN LATERAL (
-                SELECT word FROM people_remainders
-                 WHERE remainder = ANY (string_to_array(t.remainders, ' ')::integer[])
-                 ORDER BY remainder, word LIMIT 300) r
+                SELECT r.word
+                  FROM unnest(string_to_array(t.remainders, ' ')::integer[]) AS u (remainder)
+                 CROSS JOIN LATERAL (SELECT word FROM people_remainders r
+                                      WHERE r.remainder = u.remainder ORDER BY word LIMIT 32) r
+                 LIMIT 300) r
           JOIN people_words w ON w.word = r.word
         UNION ALL
         SELECT 3, 0, key, 0

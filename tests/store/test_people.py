@@ -66,11 +66,13 @@ async def test_completions_come_in_the_order_of_their_frequency(db: asyncpg.Conn
 
 
 async def test_words_near_a_mistyped_one_leave_room_for_those_near_another(db: asyncpg.Connection) -> None:
-    many = [f"christ{number:03}" for number in range(310)]
-    await people.add_words(db, [*many, "smith"])
-    await people.add_remainders(db, [1] * 310 + [7, 8], [*many, "smith", "smith"])
-    asked = people.Question(words=[], beginnings=[], remainders=[[1, 2], [7, 8, 9]], probes="", completions=1)
-    (found, turned) = await people.find_words(db, [asked, asked._replace(remainders=[[8], [1]])])
+    many = [f"christ{number:03}" for number in range(32 * 10)]
+    await people.add_words(db, [*many, "christ999", "smith"])
+    # The first remainder has one word more than is read of it; the ten together more than are read for a word.
+    remainders = [0, *(number // 32 for number in range(32 * 10)), 17]
+    await people.add_remainders(db, remainders, ["christ999", *many, "smith"])
+    asked = people.Question(words=[], beginnings=[], remainders=[range(11), [17]], probes="", completions=1)
+    found, turned = await people.find_words(db, [asked, asked._replace(remainders=[[17], range(11)])])
     assert found.near == {0: dict.fromkeys(many[:300], 0), 1: {"smith": 0}}
     assert turned.near == {0: {"smith": 0}, 1: dict.fromkeys(many[:300], 0)}
 
