@@ -8,6 +8,7 @@ so a lookup can meet a stranger; every word found is measured before it counts.
 """
 
 from itertools import combinations
+from operator import eq
 from string import ascii_lowercase
 from zlib import crc32
 
@@ -89,6 +90,7 @@ def is_one_away(typed: str, word: str) -> bool:
 
 
 def _within_two(a: str, b: str) -> bool:
+    # Apart from the next: one function for both, which counts down, takes half as long again for every candidate.
     n = _common(a, b)
     a, b = a[n:], b[n:]
     # One mistake is where they begin to differ, of one of four kinds; what it leaves may have another.
@@ -112,8 +114,8 @@ def _within_one(a: str, b: str) -> bool:
 def _common(a: str, b: str) -> int:
     """How many letters they begin with alike."""
     n = 0
-    for x, y in zip(a, b):  # noqa: B905 - one may be longer
-        if x != y:
+    for same in map(eq, a, b):
+        if not same:
             return n
         n += 1
     return n
