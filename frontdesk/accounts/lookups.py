@@ -27,7 +27,7 @@ _DEAR = 2
 # which cost the most and which hardly anybody is called.
 _DUE_ONE = (0.0, 0.0007, 0.0015)
 _DUE_FEW = (0.0007, 0.0017, 0.0025)
-_DUE_MANY = (0.0007, 0.01, 0.011)
+_DUE_MANY = (0.0007, 0.04, 0.041)
 _FEW = 4
 # Seconds after which it's due however many wait.
 _DUE_MOST = 1.0

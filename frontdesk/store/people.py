@@ -52,9 +52,10 @@ class Match(NamedTuple):
 class Question(NamedTuple):
     """What one search asks of the vocabulary: `words`, words that begin with `beginnings`, words near mistyped ones.
 
-    `remainders`: those of each mistyped word. `probes`: keys that may exist, a line each. Bounded: 24 keys; 32 words a
-    remainder, 300 a mistyped word; for a beginning, `completions` of the first 400 words in order, and for one that is
-    shorter than three letters, also of those of the 1,000 commonest words that begin so.
+    `remainders`: those of each mistyped word. `probes`: keys that may exist, a line each. Bounded: 24 keys, among those
+    of the first 1,000 people; 32 words a remainder, 300 a mistyped word; for a beginning, `completions` of the first 400
+    words in order, and for one that is shorter than three letters, also of those of the 1,000 commonest words that begin
+    so.
     """
 
     words: Sequence[str]
@@ -161,8 +162,10 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
           JOIN people_words w ON w.word = r.word
         UNION ALL
         SELECT 3, 0, key, 0
-          FROM (SELECT DISTINCT key FROM people_keys
-                 WHERE key = ANY (string_to_array(q.probes, E'\\n')) LIMIT 24) u) found
+          FROM (SELECT DISTINCT key
+                  FROM (SELECT key FROM people_keys
+                         WHERE key = ANY (string_to_array(q.probes, E'\\n')) ORDER BY key LIMIT 1000) k
+                 LIMIT 24) u) found
         """,
         ["\n".join(each.words) for each in asked],
         ["\n".join(each.beginnings) for each in asked],

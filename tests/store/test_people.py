@@ -1,5 +1,7 @@
 """The statements of the search index: what they read, and how."""
 
+import re
+
 import asyncpg
 import pytest
 
@@ -75,6 +77,17 @@ async def test_words_near_a_mistyped_one_leave_room_for_those_near_another(db: a
     found, turned = await people.find_words(db, [asked, asked._replace(remainders=[[17], range(11)])])
     assert found.near == {0: dict.fromkeys(many[:300], 0), 1: {"smith": 0}}
     assert turned.near == {0: {"smith": 0}, 1: dict.fromkeys(many[:300], 0)}
+
+
+async def test_a_name_of_many_people_is_no_more_to_read(crowd: asyncpg.Connection) -> None:
+    query = _Query()
+    asked = people.Question(words=[], beginnings=[], remainders=[], probes="bwei wang\nbwei wann", completions=1)
+    await people.find_words(query, [asked])
+    await crowd.execute("SET plan_cache_mode = force_generic_plan")
+    rows = await crowd.fetch(f"EXPLAIN (ANALYZE, TIMING OFF) {query.text}", *query.arguments)
+    plan = "\n".join(row[0] for row in rows)
+    assert max(map(float, re.findall(r"actual rows=([\d.]+)", plan))) == 1000
+    assert [words.probed for words in await people.find_words(crowd, [asked])] == [["bwei wang"]]
 
 
 class _Query:
