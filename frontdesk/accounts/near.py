@@ -6,7 +6,14 @@ the words that names are made of, with about how many people have each.
 
 from frontdesk.accounts import names, plan
 from frontdesk.accounts.lookups import Lookup
-from frontdesk.accounts.mistakes import ONE, is_one_away, mistakes_between, one_away, typed_remainders
+from frontdesk.accounts.mistakes import (
+    ONE,
+    allowed,
+    is_one_away,
+    mistakes_between,
+    one_away,
+    typed_remainders,
+)
 from frontdesk.accounts.plan import Plan, Range
 from frontdesk.accounts.readings import family_names
 from frontdesk.store import people as store
@@ -21,7 +28,7 @@ _PROBES = 700
 _RARE = 64
 
 
-async def ranges_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
+async def words_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     """Ranges for what `asked` may mean besides what it says, in their order. At most RANGES_MAX."""
     if any(map(names.is_han, asked.words)):
         # Who types characters has chosen each of them: only another of the same sound may be meant. The plan of a
@@ -30,13 +37,13 @@ async def ranges_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
         return () if alone else (*_scattered(asked, {}), *plan.homophones(asked.words, asked.latin))
     typed = asked.latin[:4]
     looked_for = [word for word in typed if 3 <= len(word) <= 24 and word.isascii() and word.isalpha()]
-    probes = _probes(typed[0]) if len(typed) == 1 and typed[0].isascii() else ""
     found = await lookup.find_words(
         store.Question(
             words=typed,
             beginnings=typed if len(typed) == 2 else (),
             remainders=[typed_remainders(word) for word in looked_for],
-            probes=probes,
+            # Of a long word two mistakes may be made, and whom one leads to comes before those.
+            probes=_probes(asked) if allowed(typed[0]) > 1 else "",
             completions=_COMPLETIONS + 1,
         )
     )
@@ -47,16 +54,35 @@ async def ranges_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
         ranges += _scattered(asked, found.people)
     corrections = {word: _corrections(word, found.near.get(n, {})) for n, word in enumerate(looked_for)}
     ranges += _corrected(typed, corrections)
-    ranges += [Range(plan.CLOSE, 150, key, key + "\x01") for key in found.probed]
+    ranges += _probed(found)
     return tuple(sorted(set(ranges)))[: plan.RANGES_MAX]
 
 
-def _probes(word: str) -> str:
-    """Keys that `word` may be a mistake for, of names that no vocabulary has, a line each.
+async def names_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
+    """Ranges of names that no vocabulary has, behind those of `words_near`, where these haven't asked for them yet.
+
+    Of a short word, that is: its page is nearly always full by now, and they cost as much as all the rest.
+    """
+    probes = _probes(asked) if allowed(asked.latin[0]) <= 1 else ""
+    if not probes:
+        return ()
+    found = await lookup.find_words(
+        store.Question(words=(), beginnings=(), remainders=(), probes=probes, completions=0)
+    )
+    return tuple(sorted(_probed(found)))
+
+
+def _probed(found: store.Words) -> list[Range]:
+    return [Range(plan.CLOSE, 150, key, key + "\x01") for key in found.probed]
+
+
+def _probes(asked: Plan) -> str:
+    """Keys that a single word may be a mistake for, of names that no vocabulary has, a line each.
 
     Usernames; and names that are written in one word, of which the vocabulary has the two halves.
     """
-    if not 3 <= len(word) <= 20:
+    word = asked.latin[0]
+    if len(asked.latin) > 1 or not word.isascii() or not 3 <= len(word) <= 20:
         return ""
     keys: list[str] = []
     if word.isalpha() and len(word) > ONE:

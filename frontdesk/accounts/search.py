@@ -47,8 +47,9 @@ async def search(lookups: Lookups, text: str, *, limit: int, after: str | None =
     lookup = lookups.begin(words=max(len(text.split()), len(plan.words) // 2))
     if start is None or start[:3] <= plan.ranges[-1][:3]:
         await page.read(lookup.scan, plan.ranges)
-    if not page.ended:
-        await page.read(lookup.scan_on, await near.ranges_near(lookup, plan))
+    for ranges_near in (near.words_near, near.names_near):
+        if not page.ended:
+            await page.read(lookup.scan_on, await ranges_near(lookup, plan))
     return page.people()
 
 
@@ -91,9 +92,9 @@ class _Page:
     async def read(self, scan: Ask, ranges: Sequence[Range]) -> None:
         """Read `ranges` on from where the page before stopped, to one person more than the page holds."""
         if ranges is not self._plan.ranges:
-            self._ranges = (*self._plan.ranges, *ranges)
+            self._ranges = (*self._ranges, *ranges)
             self._holding = None
-            self._scattered = any(range_.scattered for range_ in ranges)
+            self._scattered = self._scattered or any(range_.scattered for range_ in ranges)
         for turn in range(_ROUNDS):
             before = self._position
             left = ranges if before is None else [r for r in ranges if r[:3] >= before[:3]]

@@ -54,8 +54,7 @@ class Question(NamedTuple):
 
     `remainders`: those of each mistyped word. `probes`: keys that may exist, a line each. Bounded: 24 keys, among those
     of the first 1,000 people; 32 words a remainder, 300 a mistyped word; for a beginning, `completions` of the first 400
-    words in order, and for one that is shorter than three letters, also of those of the 1,000 commonest words that begin
-    so.
+    words in order, and for one that is shorter than three letters, also of those of the 1,000 commonest that do.
     """
 
     words: Sequence[str]

@@ -217,6 +217,50 @@ async def test_pages_of_characters_go_on_to_those_of_the_same_sound(
     ]
 
 
+@pytest.mark.parametrize("limit", [1, 2, 5, 6, 100])
+async def test_pages_go_on_from_names_near_a_mistyped_one_to_usernames(
+    db: asyncpg.Connection, limit: int
+) -> None:
+    for n in range(5):
+        await add(db, f"u{n}", "Olga")
+    for username in ("olgb", "olgc", "oga"):
+        await add(db, username, "Zoe")
+    everyone = await walk(db, "olgq", limit)
+    assert sorted(everyone[:5]) == [f"u{n}" for n in range(5)]
+    assert everyone[5:] == ["olgb", "olgc"]
+
+
+async def test_usernames_near_a_short_word_are_asked_for_when_nothing_else_fills_the_page(
+    db: asyncpg.Connection,
+) -> None:
+    for n in range(5):
+        await add(db, f"u{n}", "Olga")
+    asked = _Asked(db)
+    assert len((await search(Lookups(asked), "olgq", limit=4)).people) == 4
+    assert asked.probes == [0]
+    assert len((await search(Lookups(asked), "olgq", limit=5)).people) == 5
+    assert asked.probes[:2] == [0, 0]
+    assert asked.probes[2] > 100
+    # Of a long word at once: what one mistake leads to comes before what two do.
+    await search(Lookups(asked), "wilhelma", limit=5)
+    assert asked.probes[3] > 100
+    assert len(asked.probes) == 4
+
+
+class _Asked:
+    """Counts the probes of each question to the vocabulary."""
+
+    def __init__(self, db: asyncpg.Connection) -> None:
+        self._db = db
+        self.probes: list[int] = []
+
+    async def fetch(self, query: str, *arguments: list[str]) -> list[asyncpg.Record]:
+        if "people_remainders" in query:
+            self.probes += [len(probes.split()) for probes in arguments[3]]
+        found: list[asyncpg.Record] = await self._db.fetch(query, *arguments)
+        return found
+
+
 async def test_a_page_that_holds_everybody_has_no_next(db: asyncpg.Connection) -> None:
     for n in range(3):
         await add(db, f"u{n}", "Olga")

@@ -81,7 +81,9 @@ async def test_words_near_a_mistyped_one_leave_room_for_those_near_another(db: a
 
 async def test_a_name_of_many_people_is_no_more_to_read(crowd: asyncpg.Connection) -> None:
     query = _Query()
-    asked = people.Question(words=[], beginnings=[], remainders=[], probes="bwei wang\nbwei wann", completions=1)
+    asked = people.Question(
+        words=[], beginnings=[], remainders=[], probes="bwei wang\nbwei wann", completions=1
+    )
     await people.find_words(query, [asked])
     await crowd.execute("SET plan_cache_mode = force_generic_plan")
     rows = await crowd.fetch(f"EXPLAIN (ANALYZE, TIMING OFF) {query.text}", *query.arguments)
