@@ -53,8 +53,8 @@ class Question(NamedTuple):
     """What one search asks of the vocabulary: `words`, words that begin with `beginnings`, words near mistyped ones.
 
     `remainders`: those of each mistyped word. `probes`: keys that may exist, a line each. Bounded: 24 keys, among those
-    of the first 1,000 people; 32 words a remainder, 300 a mistyped word; for a beginning, `completions` of the first 400
-    words in order, and for one that is shorter than three letters, also of those of the 1,000 commonest that do.
+    of the first 1,000 people; 32 words a remainder, 300 a mistyped word; for a beginning, `completions` of the first
+    400 words in order, and for one that is shorter than three letters, also of those of the 1,000 commonest that do.
     """
 
     words: Sequence[str]
