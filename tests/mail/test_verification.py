@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from operator import sub
 from typing import Any
 
 import asyncpg
@@ -157,7 +158,9 @@ async def test_required_answers_for_both_in_the_same_time(
             assert (await required.post(ACCOUNTS, json=fields)).status_code == 201
             times[taken].append(time.perf_counter() - began)
     known, free = (statistics.median(found) for found in times.values())
-    assert abs(known - free) < 0.15 * max(known, free), (known, free)
+    # Pair by pair: a machine that gets slower meanwhile does so for both.
+    apart = statistics.median(map(sub, *times.values()))
+    assert abs(apart) < 0.15 * max(known, free), (known, free, apart)
 
 
 async def test_an_account_that_nobody_confirms_takes_the_address_from_nobody(
