@@ -25,8 +25,8 @@ _PLAIN = 8
 _DEAR = 2
 # Seconds after which a search is due at each statement, for each that waits: of one word, of up to four, and of more,
 # which cost the most and which hardly anybody is called.
-_DUE_ONE = (0.0, 0.0009, 0.0015)
-_DUE_FEW = (0.0012, 0.002, 0.0025)
+_DUE_ONE = (0.0, 0.0007, 0.0015)
+_DUE_FEW = (0.0007, 0.0017, 0.0025)
 _DUE_MANY = (0.0007, 0.04, 0.041)
 _FEW = 4
 # Seconds after which it's due however many wait.
