@@ -30,9 +30,8 @@ _RARE = 64
 
 async def words_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     """Ranges for what `asked` may mean besides what it says, in their order. At most RANGES_MAX."""
-    if any(map(names.is_han, asked.words)):
-        # Who types characters has chosen each of them: only another of the same sound may be meant. The plan of a
-        # single word has those already.
+    if _is_han(asked):
+        # Only other characters of the same sound may be meant. The plan of a single word has those already.
         alone = len(asked.words) == 1
         return () if alone else (*_scattered(asked, {}), *plan.homophones(asked.words, asked.latin))
     typed = asked.latin[:4]
@@ -63,13 +62,18 @@ async def names_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
 
     Of a short word, that is: its page is nearly always full by now, and they cost as much as all the rest.
     """
-    probes = _probes(asked) if allowed(asked.latin[0]) <= 1 else ""
+    probes = _probes(asked) if not _is_han(asked) and allowed(asked.latin[0]) <= 1 else ""
     if not probes:
         return ()
     found = await lookup.find_words(
         store.Question(words=(), beginnings=(), remainders=(), probes=probes, completions=0)
     )
     return tuple(sorted(_probed(found)))
+
+
+def _is_han(asked: Plan) -> bool:
+    """Who types characters has chosen each of them, and mistypes no letters."""
+    return any(map(names.is_han, asked.words))
 
 
 def _probed(found: store.Words) -> list[Range]:

@@ -247,6 +247,12 @@ async def test_usernames_near_a_short_word_are_asked_for_when_nothing_else_fills
     assert len(asked.probes) == 4
 
 
+async def test_no_username_is_near_a_character(db: asyncpg.Connection) -> None:
+    """Who types characters has chosen each of them: they aren't a mistake for what sounds nearly like them."""
+    await add(db, "weii", "Zoe")
+    assert await found(db, "伟") == []
+
+
 class _Asked:
     """Counts the probes of each question to the vocabulary."""
 
