@@ -60,7 +60,7 @@ async def words_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
 async def names_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     """Ranges of names that no vocabulary has, behind those of `words_near`, where these haven't asked for them yet.
 
-    Of a short word, that is: its page is nearly always full by now, and they cost as much as all the rest.
+    Of a short word, that is: its page is nearly always full by now, and they cost more than all the rest.
     """
     probes = _probes(asked) if not _is_han(asked) and allowed(asked.latin[0]) <= 1 else ""
     if not probes:

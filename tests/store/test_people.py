@@ -43,8 +43,7 @@ async def test_a_scan_reads_the_index_from_where_it_begins(crowd: asyncpg.Connec
     await crowd.execute(f"SET plan_cache_mode = {mode}")
     query = _Query()
     await people.scan(query, [people.Scan([("bwei", "bwej", 10)], 20)])
-    rows = await crowd.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {query.text}", *query.arguments)
-    plan = "\n".join(row[0] for row in rows)
+    plan = await query.plan(crowd)
     assert "Index Only Scan using people_keys_key" in plan
     assert "Index Cond: ((ROW(key, account_id) > ROW(" in plan
     assert "Seq Scan on people_keys" not in plan
@@ -86,8 +85,7 @@ async def test_a_name_of_many_people_is_no_more_to_read(crowd: asyncpg.Connectio
     )
     await people.find_words(query, [asked])
     await crowd.execute("SET plan_cache_mode = force_generic_plan")
-    rows = await crowd.fetch(f"EXPLAIN (ANALYZE, TIMING OFF) {query.text}", *query.arguments)
-    plan = "\n".join(row[0] for row in rows)
+    plan = await query.plan(crowd)
     assert max(map(float, re.findall(r"actual rows=([\d.]+)", plan))) == 1000
     assert [words.probed for words in await people.find_words(crowd, [asked])] == [["bwei wang"]]
 
@@ -101,3 +99,7 @@ class _Query:
     async def fetch(self, text: str, *arguments: object) -> list[object]:
         self.text, self.arguments = text, arguments
         return []
+
+    async def plan(self, db: asyncpg.Connection) -> str:
+        rows = await db.fetch(f"EXPLAIN (ANALYZE, TIMING OFF) {self.text}", *self.arguments)
+        return "\n".join(row[0] for row in rows)
