@@ -73,11 +73,13 @@ async def _copy_batch(db: asyncpg.Connection, batch: list[Made], words: Counter[
     for made in batch:
         account_id = account_id_of(made.number)
         accounts.append((account_id, made.email, made.email, made.username, made.username, made.name, _HASH))
-        keys += [(account_id, key) for key in names.keys_of(made.username, made.name)]
+        keys += [
+            (account_id, key, made.username, made.name) for key in names.keys_of(made.username, made.name)
+        ]
         words.update(names.vocabulary_of(made.name))
     columns = ("id", "email", "email_key", "username", "username_key", "name", "password_hash")
     await _copy(db, "accounts", columns, accounts)
-    await _copy(db, "people_keys", ("account_id", "key"), keys)
+    await _copy(db, "people_keys", ("account_id", "key", "username", "name"), keys)
 
 
 async def _copy(

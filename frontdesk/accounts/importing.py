@@ -156,7 +156,14 @@ async def _insert(db: Queries, candidates: Candidates, ours: set[UUID]) -> _Outc
         new = [n for n in left if candidates.id[n] in inserted]
         if new:
             only = None if len(new) == len(candidates.id) else frozenset(new)
-            await add_entries(db, candidates.entries, candidates.id, only)
+            await add_entries(
+                db,
+                candidates.entries,
+                ids=candidates.id,
+                usernames=candidates.username,
+                display_names=candidates.name,
+                only=only,
+            )
         left = [n for n in left if candidates.id[n] not in inserted]
         if left:
             left = await _explain(db, candidates, left, ours, outcome)

@@ -78,7 +78,8 @@ async def index_person(db: Queries, account_id: UUID, username: str, name: str) 
     Call it in the transaction that writes the account, after that write: the account's row is the lock.
     """
     words = sorted(names.vocabulary_of(name))
-    gone = await store.replace_keys(db, account_id, names.keys_of(username, name))
+    keys = names.keys_of(username, name)
+    gone = await store.replace_keys(db, account_id, keys, username=username, name=name)
     sampled = _sampled(account_id, words)
     await _add_words(db, words, [sampled] if sampled else [])
     if gone:
@@ -93,15 +94,21 @@ async def unindex_person(db: Queries, account_id: UUID) -> None:
 
 
 async def add_entries(
-    db: Queries, entries: Entries, ids: Sequence[UUID], only: Container[int] | None = None
+    db: Queries,
+    entries: Entries,
+    *,
+    ids: Sequence[UUID],
+    usernames: Sequence[str],
+    display_names: Sequence[str],
+    only: Container[int] | None = None,
 ) -> None:
     """Let new people be found at once. One call a transaction, the one that writes their accounts.
 
-    ids: whose entries these are, by place. only: the places that count, if it's not all.
+    ids, usernames, display_names: whose entries these are, by place. only: the places that count, if it's not all.
     """
     keys = _of(entries.keys, entries.key_owners, only)
-    owners = [ids[n] for n in _of(entries.key_owners, entries.key_owners, only)]
-    await store.insert_keys(db, owners, keys)
+    owners = _of(entries.key_owners, entries.key_owners, only)
+    await store.insert_keys(db, keys, owners, ids=ids, usernames=usernames, names=display_names)
     words = list(dict.fromkeys(_of(entries.words, entries.word_owners, only)))
     await _add_words(db, words, _of(entries.sampled, entries.sampled_owners, only))
 

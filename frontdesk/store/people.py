@@ -88,15 +88,16 @@ async def scan(db: Queries, asked: Sequence[Scan]) -> list[list[Match]]:
         limits.append("\n".join(map(str, limit)))
     rows = await db.fetch(
         """
-        SELECT q.q, found.n, found.key, found.account_id, a.username, a.name
+        SELECT q.q, found.n, found.key, found.account_id,
+               coalesce(found.username, a.username), coalesce(found.name, a.name)
           FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::integer[])
                WITH ORDINALITY AS q (lows, highs, limits, after, most, q)
          CROSS JOIN LATERAL (
-                SELECT r.n, k.key, k.account_id
+                SELECT r.n, k.key, k.account_id, k.username, k.name
                   FROM unnest(string_to_array(q.lows, E'\\n'), string_to_array(q.highs, E'\\n'),
                               string_to_array(q.limits, E'\\n')::integer[])
                        WITH ORDINALITY AS r (low, high, most, n)
-                 CROSS JOIN LATERAL (SELECT key, account_id
+                 CROSS JOIN LATERAL (SELECT key, account_id, username, name
                                        FROM people_keys
                                       WHERE (key, account_id)
                                             > (r.low COLLATE "C", CASE r.n WHEN 1 THEN q.after ELSE $6::uuid END)
@@ -107,7 +108,8 @@ async def scan(db: Queries, asked: Sequence[Scan]) -> list[list[Match]]:
           -- LIMIT 1, although there's never a second: else a plan that knows no values reads all accounts.
           LEFT JOIN LATERAL (SELECT username, name
                                FROM accounts
-                              WHERE id = found.account_id AND discoverable AND disabled_at IS NULL
+                              WHERE found.username IS NULL AND id = found.account_id
+                                AND discoverable AND disabled_at IS NULL
                               LIMIT 1) a ON true
          ORDER BY q.q, found.n, found.key, found.account_id
         """,
@@ -186,31 +188,55 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
     return found
 
 
-async def replace_keys(db: Queries, account_id: UUID, keys: Sequence[str]) -> list[str]:
-    """Let a person be found by `keys` and nothing else; the keys that went."""
+async def replace_keys(
+    db: Queries, account_id: UUID, keys: Sequence[str], *, username: str = "", name: str = ""
+) -> list[str]:
+    """Let a person be found by `keys`, shown as `username` and `name`, and by nothing else; the keys that went."""
     rows = await db.fetch(
         """
         WITH added AS (
-            INSERT INTO people_keys (account_id, key) SELECT $1, key FROM unnest($2::text[]) AS k (key)
-                ON CONFLICT DO NOTHING)
+            INSERT INTO people_keys AS k (account_id, key, username, name)
+            SELECT $1, key, $3, $4 FROM unnest($2::text[]) AS new (key)
+                ON CONFLICT (key, account_id) DO UPDATE SET username = $3, name = $4
+             WHERE (k.username, k.name) IS DISTINCT FROM ($3, $4))
         DELETE FROM people_keys WHERE account_id = $1 AND key <> ALL ($2::text[]) RETURNING key
         """,
         account_id,
         keys,
+        username,
+        name,
     )
     return [row["key"] for row in rows]
 
 
-async def insert_keys(db: Queries, account_ids: Sequence[UUID], keys: Sequence[str]) -> None:
-    """Many keys at once, pair by pair; those that are there already are left alone."""
+async def insert_keys(
+    db: Queries,
+    keys: Sequence[str],
+    owners: Sequence[int],
+    *,
+    ids: Sequence[UUID],
+    usernames: Sequence[str],
+    names: Sequence[str],
+) -> None:
+    """Keys of many people at once. `owners`: whose each key is, as a place in `ids`, `usernames` and `names`.
+
+    Those that are there already are left alone.
+    """
     await db.execute(
         """
-        INSERT INTO people_keys (account_id, key)
-        SELECT account_id, key FROM unnest($1::uuid[], $2::text[]) AS k (account_id, key)
+        INSERT INTO people_keys (account_id, key, username, name)
+        SELECT p.id, k.key, p.username, p.name
+          FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS k (key, owner, n)
+          JOIN unnest($3::uuid[], $4::text[], $5::text[]) WITH ORDINALITY AS p (id, username, name, n)
+            ON p.n = k.owner + 1
+         ORDER BY k.n
             ON CONFLICT DO NOTHING
         """,
-        account_ids,
         keys,
+        owners,
+        ids,
+        usernames,
+        names,
     )
 
 

@@ -57,7 +57,7 @@ async def index_of(db: asyncpg.Connection) -> list[list[tuple[Any, ...]]]:
     return [
         [tuple(row) for row in await db.fetch(query)]
         for query in (
-            "SELECT key, account_id FROM people_keys ORDER BY key, account_id",
+            "SELECT key, account_id, username, name FROM people_keys ORDER BY key, account_id",
             "SELECT word, people FROM people_words ORDER BY word",
             "SELECT remainder, word FROM people_remainders ORDER BY remainder, word",
         )

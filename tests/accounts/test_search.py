@@ -352,6 +352,40 @@ async def test_a_renamed_person_is_found_by_the_new_name_only(db: asyncpg.Connec
     assert await db.fetchval("SELECT count(*) FROM people_words WHERE word = 'unwiederbringlich'") == 0
 
 
+async def test_a_name_that_is_found_by_the_same_is_shown_as_it_is_now(db: asyncpg.Connection) -> None:
+    account_id = await add(db, "greta", "greta lund")
+    async with db.transaction():
+        await db.execute("UPDATE accounts SET name = 'Greta Lund' WHERE id = $1", account_id)
+        await index_person(db, account_id, "greta", "Greta Lund")
+    assert await found(db, "greta l") == ["Greta Lund"]
+    assert await db.fetchval("SELECT count(*) FROM people_keys WHERE name IS DISTINCT FROM 'Greta Lund'") == 0
+
+
+async def test_a_name_that_changed_without_telling_the_index_is_shown_as_it_is_now(
+    db: asyncpg.Connection,
+) -> None:
+    await add(db, "greta", "Greta")
+    await add(db, "bob", "Bob")
+    await db.execute("UPDATE accounts SET name = 'Margareta' WHERE username = 'greta'")
+    assert await found(db, "greta") == ["Margareta"]
+    await db.execute("UPDATE accounts SET language = 'en', name = name")
+    assert await db.fetchval("SELECT count(DISTINCT name) FROM people_keys WHERE name IS NOT NULL") == 1
+
+
+async def test_who_was_indexed_by_a_version_that_kept_no_names_is_found_and_hidden_as_others(
+    db: asyncpg.Connection,
+) -> None:
+    account_id = await add(db, "greta", "Greta Lund")
+    await db.execute("UPDATE people_keys SET username = NULL, name = NULL")
+    assert await found(db, "lund") == ["Greta Lund"]
+    await db.execute("UPDATE accounts SET discoverable = false")
+    assert await found(db, "lund") == []
+    async with db.transaction():
+        await db.execute("UPDATE accounts SET discoverable = true")
+        await index_person(db, account_id, "greta", "Greta Lund")
+    assert await db.fetchval("SELECT count(*) FROM people_keys WHERE name IS NULL") == 0
+
+
 async def test_an_account_that_hides_without_telling_the_index_is_not_shown_either(
     db: asyncpg.Connection,
 ) -> None:
@@ -363,7 +397,9 @@ async def test_an_account_that_hides_without_telling_the_index_is_not_shown_eith
 
 
 async def index_all(db: asyncpg.Connection, rows: list[asyncpg.Record]) -> None:
-    await add_entries(db, gather([entry_of(*row) for row in rows]), [row["id"] for row in rows])
+    ids, usernames, display_names = zip(*rows, strict=True)
+    entries = gather([entry_of(*row) for row in rows])
+    await add_entries(db, entries, ids=ids, usernames=usernames, display_names=display_names)
 
 
 async def test_many_people_can_be_indexed_at_once(db: asyncpg.Connection) -> None:

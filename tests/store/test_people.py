@@ -44,10 +44,21 @@ async def test_a_scan_reads_the_index_from_where_it_begins(crowd: asyncpg.Connec
     query = _Query()
     await people.scan(query, [people.Scan([("bwei", "bwej", 10)], 20)])
     plan = await query.plan(crowd)
-    assert "Index Only Scan using people_keys_key" in plan
+    assert "Index Scan using people_keys_key" in plan
     assert "Index Cond: ((ROW(key, account_id) > ROW(" in plan
     assert "Seq Scan on people_keys" not in plan
     assert "Rows Removed" not in plan
+
+
+async def test_a_scan_looks_up_no_account_whose_name_the_index_has(crowd: asyncpg.Connection) -> None:
+    await crowd.execute("UPDATE people_keys SET username = 'wei', name = 'Wei' WHERE key < 'c'")
+    await crowd.execute("SET plan_cache_mode = force_generic_plan")
+    query = _Query()
+    for low, looked_up in (("bwei", False), ("cwang", True)):
+        await people.scan(query, [people.Scan([(low, low + "~", 20)], 20)])
+        plan = await query.plan(crowd)
+        lookup = next(line for line in plan.splitlines() if "using accounts_pkey" in line)
+        assert ("never executed" not in lookup) == looked_up, plan
 
 
 async def test_words_that_were_never_added_are_not_found(db: asyncpg.Connection) -> None:

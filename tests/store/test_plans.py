@@ -34,7 +34,10 @@ class Explained:
         return []
 
 
-_INDEXES = {"scan": "people_keys_key", "find_words": "people_remainders_pkey"}
+_INDEXES = {
+    "scan": "Index Scan using people_keys_key",
+    "find_words": "Index Only Scan using people_remainders_pkey",
+}
 _ROWS = {"accounts": 1e7, "people_keys": 5.4e7, "people_words": 2e5, "people_remainders": 2e6}
 
 
@@ -72,7 +75,7 @@ async def test_no_search_reads_a_whole_table(
     plan = explained.plan.splitlines()
     assert any("Index" in line for line in plan)
     if crowded:
-        assert any(f"Index Only Scan using {_INDEXES[statement]}" in line for line in plan), explained.plan
+        assert any(_INDEXES[statement] in line for line in plan), explained.plan
     for line, below in pairwise([*plan, ""]):
         assert not any(f"Seq Scan on {table}" in line for table in _ROWS), explained.plan
         # All but the commonest words, of which a LIMIT reads the first thousand.

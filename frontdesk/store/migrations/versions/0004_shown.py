@@ -1,0 +1,35 @@
+"""What a search shows of a person, beside what they are found by."""
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # Looking twenty people up by their ids cost more than finding them. NULL, as in what the version before writes and
+    # has written, means that the account has to be asked.
+    op.execute("ALTER TABLE people_keys ADD COLUMN username text, ADD COLUMN name text")
+    # So that nothing is shown that no longer holds, whoever changes an account: the version before, or somebody by
+    # hand. Whoever tells the index, in the same transaction, writes what holds now.
+    op.execute(
+        """
+        CREATE FUNCTION people_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            UPDATE people_keys SET username = NULL, name = NULL WHERE account_id = NEW.id AND username IS NOT NULL;
+            RETURN NULL;
+        END
+        $$
+        """
+    )
+    op.execute(
+        """
+        CREATE TRIGGER people_changed AFTER UPDATE OF username, name, discoverable, disabled_at ON accounts
+            FOR EACH ROW
+            WHEN ((OLD.username, OLD.name, OLD.discoverable, OLD.disabled_at)
+                  IS DISTINCT FROM (NEW.username, NEW.name, NEW.discoverable, NEW.disabled_at))
+            EXECUTE FUNCTION people_changed()
+        """
+    )
