@@ -54,14 +54,15 @@ def mistakes_between(typed: str, word: str) -> int | None:
     return 2 if most > 1 and _within_two(typed, word) else None
 
 
-def one_away(word: str, *, least: int = ONE, before: str = "") -> str:
+def one_away(word: str, *, places: range | None = None, least: int = ONE, before: str = "") -> str:
     """Every word, of `least` letters or more, that is one mistake from `word`; for those in no vocabulary.
 
     A line each, behind `before`; some twice. Digits stay: another number is another person's username, not this one
-    mistyped.
+    mistyped. `places`: in front of which letters of `word`, or at them, the mistake was made, if not anywhere; up to
+    and with len(word).
     """
     found: list[str] = []
-    for n in range(len(word) + 1):
+    for n in places if places is not None else range(len(word) + 1):
         left, right = before + word[:n], word[n:]
         if right[:1].isdecimal() and word[n - 1 : n].isdecimal():
             continue

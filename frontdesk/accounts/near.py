@@ -36,13 +36,15 @@ async def words_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
         return () if alone else (*_scattered(asked, {}), *plan.homophones(asked.words, asked.latin))
     typed = asked.latin[:4]
     looked_for = [word for word in typed if 3 <= len(word) <= 24 and word.isascii() and word.isalpha()]
+    # Of a long word two mistakes may be made, and whom one leads to comes before those.
+    probes, backwards = _probes(asked) if allowed(typed[0]) > 1 else ("", "")
     found = await lookup.find_words(
         store.Question(
             words=typed,
             beginnings=typed if len(typed) == 2 else (),
             remainders=[typed_remainders(word) for word in looked_for],
-            # Of a long word two mistakes may be made, and whom one leads to comes before those.
-            probes=_probes(asked) if allowed(typed[0]) > 1 else "",
+            probes=probes,
+            backwards=backwards,
             completions=_COMPLETIONS + 1,
         )
     )
@@ -62,12 +64,12 @@ async def names_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
 
     Of a short word, that is: its page is nearly always full by now, and they cost more than all the rest.
     """
-    probes = _probes(asked) if not _is_han(asked) and allowed(asked.latin[0]) <= 1 else ""
+    if _is_han(asked) or allowed(asked.latin[0]) > 1:
+        return ()
+    probes, backwards = _probes(asked)
     if not probes:
         return ()
-    found = await lookup.find_words(
-        store.Question(words=(), beginnings=(), remainders=(), probes=probes, completions=0)
-    )
+    found = await lookup.find_words(store.Question((), (), (), probes, backwards, completions=0))
     return tuple(sorted(_probed(found)))
 
 
@@ -80,14 +82,16 @@ def _probed(found: store.Words) -> list[Range]:
     return [Range(plan.CLOSE, 150, key, key + "\x01") for key in found.probed]
 
 
-def _probes(asked: Plan) -> str:
-    """Keys that a single word may be a mistake for, of names that no vocabulary has, a line each.
+def _probes(asked: Plan) -> tuple[str, str]:
+    """What a single word may be a mistake for, of names that no vocabulary has, a line each: keys; usernames, backwards.
 
-    Usernames; and names that are written in one word, of which the vocabulary has the two halves.
+    Usernames; and names that are written in one word, of which the vocabulary has the two halves. Of a username that is
+    mistyped at the end the beginning is right, and of one that is mistyped at the beginning the end: looked for in the
+    order of what is right, most of them are neighbours.
     """
     word = asked.latin[0]
     if len(asked.latin) > 1 or not word.isascii() or not 3 <= len(word) <= 20:
-        return ""
+        return "", ""
     keys: list[str] = []
     if word.isalpha() and len(word) > ONE:
         # The longest first: of shan and sha, shantianfagn rather begins with shan.
@@ -98,7 +102,10 @@ def _probes(asked: Plan) -> str:
             for length in range(len(family) - 1, len(family) + 2):
                 if len(word) - length >= 2 and is_one_away(word[:length], family):
                     keys.append(f"b{family} {word[length:]}")
-    return "\n".join((one_away(word, before="a"), *keys[:_PROBES]))
+    half = len(word) // 2
+    at_the_end = one_away(word, places=range(half, len(word) + 1), before="a")
+    at_the_beginning = one_away(word, places=range(half))
+    return "\n".join((at_the_end, *keys[:_PROBES])), at_the_beginning[::-1]
 
 
 def _both_begin(typed: tuple[str, ...], completions: dict[int, list[str]]) -> list[Range]:

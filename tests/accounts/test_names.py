@@ -171,6 +171,16 @@ def test_one_away_is_every_word_that_is_one_mistake_away(word: str, least: int) 
     assert set(one_away(word, least=least).splitlines()) == {w for w in near - short if len(w) >= least}
 
 
+@given(st.text(alphabet="ab1", min_size=2, max_size=8), st.integers(0, 8))
+def test_one_away_can_be_asked_for_by_the_place_of_the_mistake(word: str, half: int) -> None:
+    half = min(half, len(word))
+    first = set(one_away(word, places=range(half)).split("\n"))
+    second = set(one_away(word, places=range(half, len(word) + 1)).split("\n"))
+    assert (first | second) - {""} == set(one_away(word).split("\n")) - {""}
+    assert all(other.endswith(word[half + 1 :]) for other in first - {""})
+    assert all(other.startswith(word[:half]) for other in second - {""})
+
+
 def test_digits_are_no_typing_mistakes() -> None:
     found = one_away("anna89", before="x").split("\n")
     assert {"xanna89", "xanna8", "xanna9", "xanna98", "xanna8b9", "xann8a9"}.isdisjoint(found)

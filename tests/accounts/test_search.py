@@ -230,6 +230,17 @@ async def test_pages_go_on_from_names_near_a_mistyped_one_to_usernames(
     assert everyone[5:] == ["olgb", "olgc"]
 
 
+@pytest.mark.parametrize("username", ["marsupial", "numbat", "quoll1"])
+async def test_a_username_is_found_wherever_a_mistake_was_made(db: asyncpg.Connection, username: str) -> None:
+    await add(db, username, "Zoe")
+    letters = username.rstrip("1")
+    for n in range(len(letters)):
+        left, letter, right = username[:n], username[n], username[n + 1 :]
+        swapped = left + right[:1] + letter + right[1:] if n + 1 < len(letters) else left + right
+        for typed in (left + right, f"{left}x{right}", f"{left}x{letter}{right}", swapped):
+            assert await found(db, typed) == ["Zoe"], typed
+
+
 async def test_usernames_near_a_short_word_are_asked_for_when_nothing_else_fills_the_page(
     db: asyncpg.Connection,
 ) -> None:

@@ -62,16 +62,20 @@ async def test_a_scan_looks_up_no_account_whose_name_the_index_has(crowd: asyncp
 
 
 async def test_words_that_were_never_added_are_not_found(db: asyncpg.Connection) -> None:
-    asked = people.Question(words=["x"], beginnings=["x"], remainders=[[1]], probes="ax", completions=5)
+    asked = people.Question(
+        words=["x"], beginnings=["x"], remainders=[[1]], probes="ax", backwards="x", completions=5
+    )
     assert await people.find_words(db, [asked]) == [people.Words({}, {}, {}, [])]
 
 
 async def test_completions_come_in_the_order_of_their_frequency(db: asyncpg.Connection) -> None:
     await people.add_words(db, ["wei", "wen", "wendy", "wang"])
     await people.count_words(db, ["wendy", "wen"], [5, 2])
-    two = people.Question(words=["wen"], beginnings=["we"], remainders=[], probes="", completions=2)
+    two = people.Question(
+        words=["wen"], beginnings=["we"], remainders=[], probes="", backwards="", completions=2
+    )
     one = two._replace(words=["wendy"], completions=1)
-    nothing = people.Question(words=[], beginnings=[], remainders=[], probes="", completions=5)
+    nothing = people.Question(words=[], beginnings=[], remainders=[], probes="", backwards="", completions=5)
     found = await people.find_words(db, [two, nothing, one])
     assert [words.completions for words in found] == [{0: ["wendy", "wen"]}, {}, {0: ["wendy"]}]
     assert [words.people for words in found] == [{"wen": 2}, {}, {"wendy": 5}]
@@ -83,7 +87,9 @@ async def test_words_near_a_mistyped_one_leave_room_for_those_near_another(db: a
     # The first remainder has one word more than is read of it; the ten together more than are read for a word.
     remainders = [0, *(number // 32 for number in range(32 * 10)), 17]
     await people.add_remainders(db, remainders, ["christ999", *many, "smith"])
-    asked = people.Question(words=[], beginnings=[], remainders=[range(11), [17]], probes="", completions=1)
+    asked = people.Question(
+        words=[], beginnings=[], remainders=[range(11), [17]], probes="", backwards="", completions=1
+    )
     found, turned = await people.find_words(db, [asked, asked._replace(remainders=[[17], range(11)])])
     assert found.near == {0: dict.fromkeys(many[:300], 0), 1: {"smith": 0}}
     assert turned.near == {0: {"smith": 0}, 1: dict.fromkeys(many[:300], 0)}
@@ -92,13 +98,24 @@ async def test_words_near_a_mistyped_one_leave_room_for_those_near_another(db: a
 async def test_a_name_of_many_people_is_no_more_to_read(crowd: asyncpg.Connection) -> None:
     query = _Query()
     asked = people.Question(
-        words=[], beginnings=[], remainders=[], probes="bwei wang\nbwei wann", completions=1
+        words=[], beginnings=[], remainders=[], probes="bwei wang\nbwei wann", backwards="", completions=1
     )
     await people.find_words(query, [asked])
     await crowd.execute("SET plan_cache_mode = force_generic_plan")
     plan = await query.plan(crowd)
     assert max(map(float, re.findall(r"actual rows=([\d.]+)", plan))) == 1000
     assert [words.probed for words in await people.find_words(crowd, [asked])] == [["bwei wang"]]
+
+
+async def test_usernames_are_found_by_how_they_read_backwards(crowd: asyncpg.Connection) -> None:
+    many = "\n".join(f"u{number}"[::-1] for number in range(100, 200))
+    asked = people.Question(
+        words=[], beginnings=[], remainders=[], probes="", backwards="321u\nnobody\n7u\n54u", completions=1
+    )
+    await crowd.execute("UPDATE accounts SET discoverable = false WHERE username = 'u7'")
+    some, most = await people.find_words(crowd, [asked, asked._replace(backwards=many)])
+    assert sorted(some.probed) == ["au123", "au45"]
+    assert len(most.probed) == 24
 
 
 class _Query:
