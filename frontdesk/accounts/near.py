@@ -83,7 +83,7 @@ def _probed(found: store.Words) -> list[Range]:
 
 
 def _probes(asked: Plan) -> tuple[str, str]:
-    """What a single word may be a mistake for, of names that no vocabulary has: keys; usernames, backwards. A line each.
+    """What a single word may be a mistake for, of names that no vocabulary has, a line each: keys; usernames backwards.
 
     Usernames; and names that are written in one word, of which the vocabulary has the two halves. Of a username that is
     mistyped at the end the beginning is right, and of one that is mistyped at the beginning the end: looked for in the
