@@ -260,7 +260,8 @@ async def _warm(db: asyncpg.Connection) -> None:
     for table in ("accounts", "people_words", "people_remainders"):
         await db.execute(f"SELECT count(*) FROM {table}")
     await db.execute("RESET enable_seqscan")
-    await db.execute("SELECT count(name) FROM accounts")
+    for table in ("accounts", "people_keys"):
+        await db.execute(f"SELECT count(name) FROM {table}")
 
 
 async def _backends(db: asyncpg.Connection) -> list[int]:

@@ -26,8 +26,8 @@ _QUESTIONS = 2
 # Seconds after which a search is due at each statement, for each that waits: in the proportion of what it takes alone.
 # Of one word; of up to four; and of more, for which there's less to find.
 _DUE_ONE = (0.0, 0.0005, 0.0012)
-_DUE_FEW = (0.0028, 0.0033, 0.0038)
-_DUE_MANY = (0.0015, 0.0022, 0.0025)
+_DUE_FEW = (0.0025, 0.003, 0.0034)
+_DUE_MANY = (0.001, 0.0014, 0.0017)
 _FEW = 4
 # Seconds after which it's due however many wait.
 _DUE_MOST = 1.0
@@ -42,9 +42,9 @@ class Lookups:
 
     Next is whose turn is due first (earliest deadline first; Liu and Layland, 1973): counted from when a search began,
     and the later the longer it takes alone and the more others wait, so that everybody waits about the same multiple of
-    that (Bender et al., Flow and Stretch Metrics for Scheduling Continuous Job Streams, 1998), and who typed a name right
-    doesn't wait behind everyone who didn't. timeout: seconds after that at which whoever still waits gets Unavailable.
-    One event loop's.
+    that (Bender et al., Flow and Stretch Metrics for Scheduling Continuous Job Streams, 1998), and who typed a name
+    right doesn't wait behind everyone who didn't. timeout: seconds after that at which whoever still waits gets
+    Unavailable. One event loop's.
     """
 
     def __init__(self, db: Queries, *, timeout: float = math.inf) -> None:
