@@ -41,7 +41,7 @@ async def fill(url: str, count: int, *, seed: int = 1) -> float:
     try:
         await db.execute("ALTER TABLE people_keys DROP CONSTRAINT people_keys_key")
         await db.execute("DROP INDEX people_keys_account")
-        await db.execute("DROP INDEX accounts_username_backwards")
+        await db.execute("DROP INDEX people_keys_backwards")
         words: Counter[str] = Counter()
         async with db.transaction():
             # Truncated in the transaction that fills it, a table needs no WAL.
@@ -62,7 +62,8 @@ async def fill(url: str, count: int, *, seed: int = 1) -> float:
         )
         await db.execute("CREATE INDEX people_keys_account ON people_keys (account_id)")
         await db.execute(
-            'CREATE INDEX accounts_username_backwards ON accounts (reverse(username_key) COLLATE "C")'
+            "CREATE INDEX people_keys_backwards ON people_keys (reverse(key))"
+            " WHERE key < 'b' COLLATE \"C\" AND strpos(key, ' ') = 0"
         )
         _tell("vacuum")
         await db.execute("VACUUM ANALYZE")

@@ -43,7 +43,7 @@ _ROWS = """
 """
 _SIZE = """
     SELECT sum(pg_total_relation_size(oid)) FROM pg_class
-     WHERE relname IN ('people_keys', 'people_words', 'people_remainders', 'accounts_username_backwards')
+     WHERE relkind = 'r' AND relname IN ('people_keys', 'people_words', 'people_remainders')
 """
 _LIKE = """
     SELECT username, name FROM accounts

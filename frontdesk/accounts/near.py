@@ -83,7 +83,7 @@ def _probed(found: store.Words) -> list[Range]:
 
 
 def _probes(asked: Plan) -> tuple[str, str]:
-    """What a single word may be a mistake for, of names that no vocabulary has, a line each: keys; usernames backwards.
+    """What a single word may be a mistake for, of names that no vocabulary has, a line each: keys; and keys backwards.
 
     Usernames; and names that are written in one word, of which the vocabulary has the two halves. Of a username that is
     mistyped at the end the beginning is right, and of one that is mistyped at the beginning the end: looked for in the
@@ -104,7 +104,7 @@ def _probes(asked: Plan) -> tuple[str, str]:
                     keys.append(f"b{family} {word[length:]}")
     half = len(word) // 2
     at_the_end = one_away(word, places=range(half, len(word) + 1), before="a")
-    at_the_beginning = one_away(word, places=range(half))
+    at_the_beginning = one_away(word, places=range(half), before="a")
     return "\n".join((at_the_end, *keys[:_PROBES])), at_the_beginning[::-1]
 
 

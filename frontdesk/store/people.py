@@ -52,10 +52,10 @@ class Match(NamedTuple):
 class Question(NamedTuple):
     """What one search asks of the vocabulary: `words`, words that begin with `beginnings`, words near mistyped ones.
 
-    `remainders`: those of each mistyped word. `probes`: keys that may exist, a line each. `backwards`: usernames that
-    may, each read backwards, a line each. Bounded: 24 keys, among those of the first 1,000 people, and 24 usernames; 32
-    words a remainder, 300 a mistyped word; for a beginning, `completions` of the first 400 words in order, and for one
-    that is shorter than three letters, also of those of the 1,000 commonest that do.
+    `remainders`: those of each mistyped word. `probes`: keys that may exist, a line each. `backwards`: keys of
+    usernames, each read backwards. Bounded: 24 keys of each, among those of the first 1,000 people; 32 words a
+    remainder, 300 a mistyped word; for a beginning, `completions` of the first 400 words in order, and for one that is
+    shorter than three letters, also of those of the 1,000 commonest that do.
     """
 
     words: Sequence[str]
@@ -71,8 +71,7 @@ class Words(NamedTuple):
 
     `people`: words that were asked for, with the number of samples of each; `completions`: for each
     beginning, by its place, the words that begin so, the commonest first; `near`: for each mistyped word, by
-    its place, the words that share a remainder with it; `probed`: those of the keys asked for that exist, and of the
-    usernames, as keys.
+    its place, the words that share a remainder with it; `probed`: those of the keys asked for that exist.
     """
 
     people: dict[str, int]
@@ -171,12 +170,13 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
                          WHERE key = ANY (string_to_array(q.probes, E'\\n')) ORDER BY key LIMIT 1000) k
                  LIMIT 24) u
         UNION ALL
-        SELECT 3, 0, 'a' || username_key, 0
-          FROM (SELECT username_key
-                  FROM accounts
-                 WHERE reverse(username_key) COLLATE "C" = ANY (string_to_array(q.backwards, E'\\n'))
-                   AND discoverable AND disabled_at IS NULL
-                 ORDER BY reverse(username_key) COLLATE "C" LIMIT 24) b) found
+        SELECT 3, 0, key, 0
+          FROM (SELECT DISTINCT key
+                  FROM (SELECT key FROM people_keys
+                         WHERE reverse(key) = ANY (string_to_array(q.backwards, E'\\n'))
+                           AND key < 'b' COLLATE "C" AND strpos(key, ' ') = 0
+                         ORDER BY reverse(key) LIMIT 1000) k
+                 LIMIT 24) b) found
         """,
         ["\n".join(each.words) for each in asked],
         ["\n".join(each.beginnings) for each in asked],

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from frontdesk.accounts import cursor as cursors
+from frontdesk.accounts import identity
 from frontdesk.accounts.cursor import Cursor
 from frontdesk.accounts.indexing import add_entries, entry_of, gather, index_person, unindex_person
 from frontdesk.accounts.lookups import Lookups
@@ -51,9 +52,10 @@ async def add(db: asyncpg.Connection, username: str, name: str) -> object:
         account_id = await db.fetchval(
             """
             INSERT INTO accounts (email, email_key, username, username_key, name, password_hash)
-            VALUES ($1, $1, $1, $1, $2, '') RETURNING id
+            VALUES ($1, $1, $1, $2, $3, '') RETURNING id
             """,
             username,
+            identity.username_key(username),
             name,
         )
         await index_person(db, account_id, username, name)
@@ -230,9 +232,10 @@ async def test_pages_go_on_from_names_near_a_mistyped_one_to_usernames(
     assert everyone[5:] == ["olgb", "olgc"]
 
 
-@pytest.mark.parametrize("username", ["marsupial", "numbat", "quoll1"])
+@pytest.mark.parametrize("username", ["marsupial", "numbat", "quoll1", "Wombat", "袋鼠"])
 async def test_a_username_is_found_wherever_a_mistake_was_made(db: asyncpg.Connection, username: str) -> None:
     await add(db, username, "Zoe")
+    username = {"Wombat": "wombat", "袋鼠": "daishu"}.get(username, username)
     letters = username.rstrip("1")
     for n in range(len(letters)):
         left, letter, right = username[:n], username[n], username[n + 1 :]

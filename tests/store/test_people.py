@@ -108,11 +108,19 @@ async def test_a_name_of_many_people_is_no_more_to_read(crowd: asyncpg.Connectio
 
 
 async def test_usernames_are_found_by_how_they_read_backwards(crowd: asyncpg.Connection) -> None:
-    many = "\n".join(f"u{number}"[::-1] for number in range(100, 200))
-    asked = people.Question(
-        words=[], beginnings=[], remainders=[], probes="", backwards="321u\nnobody\n7u\n54u", completions=1
+    await crowd.execute("INSERT INTO people_keys (account_id, key) SELECT id, 'a' || username FROM accounts")
+    await crowd.execute(
+        "INSERT INTO people_keys (account_id, key) SELECT id, 'a' || username || ' u.' FROM accounts"
     )
-    await crowd.execute("UPDATE accounts SET discoverable = false WHERE username = 'u7'")
+    many = "\n".join(f"au{number}"[::-1] for number in range(100, 200))
+    asked = people.Question(
+        words=[],
+        beginnings=[],
+        remainders=[],
+        probes="",
+        backwards="321ua\nydobona\niew gnawc\n54ua",
+        completions=1,
+    )
     some, most = await people.find_words(crowd, [asked, asked._replace(backwards=many)])
     assert sorted(some.probed) == ["au123", "au45"]
     assert len(most.probed) == 24

@@ -39,7 +39,7 @@ _INDEXES = {
     "find_words": [
         "Index Only Scan using people_remainders_pkey",
         "Index Only Scan using people_keys_key",
-        "Index Scan using accounts_username_backwards",
+        "Index Scan using people_keys_backwards",
     ],
 }
 _ROWS = {"accounts": 1e7, "people_keys": 5.4e7, "people_words": 2e5, "people_remainders": 2e6}
