@@ -26,7 +26,7 @@ _QUESTIONS = 2
 # Seconds after which a search is due at each statement, for each that waits: in the proportion of what it takes alone.
 # Of one word; of up to four; and of more, for which there's less to find.
 _DUE_ONE = (0.0, 0.0005, 0.0012)
-_DUE_FEW = (0.0025, 0.003, 0.0034)
+_DUE_FEW = (0.0019, 0.0023, 0.0026)
 _DUE_MANY = (0.001, 0.0014, 0.0017)
 _FEW = 4
 # Seconds after which it's due however many wait.
