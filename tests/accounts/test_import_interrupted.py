@@ -166,4 +166,4 @@ async def test_connections_that_break_all_the_time_lose_nobody(
     await people.close()
     assert counts(tally) == (1500, 0, 0)
     assert len(await everybody(db)) == 1500
-    assert len({owner for _, owner in (await index_of(db))[0]}) == 1500
+    assert len({row[1] for row in (await index_of(db))[0]}) == 1500
