@@ -22,6 +22,8 @@ ROOT = Path(__file__).parent.parent
 VERSION = __version__
 PROJECT = "frontdesk-tests"
 _T = TypeVar("_T")
+# Once in some thousand containers runc's two processes lose each other before anything of ours runs.
+_ENGINE_FAILED = "waiting for init preliminary setup"
 SERVICE, EDGE, DB, GOSS = (f"frontdesk{name}:{VERSION}" for name in ("", "-edge", "-db", "-goss"))
 
 
@@ -47,7 +49,12 @@ def docker(*arguments: str, check: bool = True, **variables: str) -> str:
 @contextlib.contextmanager
 def container(*arguments: str) -> Iterator[str]:
     """The id of a container that `docker run ARGUMENTS` starts; removed at the end."""
-    id = docker("run", "--detach", *arguments)
+    made = run("docker", "run", "--detach", *arguments, check=False)
+    if _ENGINE_FAILED in made.stderr:
+        docker("rm", "--force", "--volumes", made.stdout.strip())
+        made = run("docker", "run", "--detach", *arguments)
+    assert made.returncode == 0, made.stderr
+    id = made.stdout.strip()
     try:
         yield id
     finally:
