@@ -20,9 +20,9 @@ def page_of(request: Request) -> tuple[int, str | None]:
 
 def unknown(request: Request, known: tuple[str, ...]) -> list[FieldError]:
     """What is wrong with the names alone."""
-    query = request.query_params
-    errors = [FieldError(name[:64], "unknown") for name in query if name not in known]
-    return errors + [FieldError(name, "given_twice") for name in known if len(query.getlist(name)) > 1]
+    names = [name for name, _ in request.query_params.multi_items()]
+    errors = [FieldError(name[:64], "unknown") for name in dict.fromkeys(names) if name not in known]
+    return errors + [FieldError(name, "given_twice") for name in known if names.count(name) > 1]
 
 
 def paging(request: Request, errors: list[FieldError]) -> tuple[int, str | None]:
