@@ -162,7 +162,10 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.closed = False
-        self._data = b""
+        self._data = self._head = b""
+        # How long an answer is, head and body; -1 until its head is there.
+        self._end = -1
+        self._chunked = False
         self._answer: asyncio.Future[int] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -172,24 +175,30 @@ class Connection(asyncio.Protocol):
         if self.closed:
             raise EOFError
         self._data = b""
+        self._end = -1
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._answer
 
     def data_received(self, data: bytes) -> None:
         self._data += data
-        head, found, body = self._data.partition(b"\r\n\r\n")
-        if not found or self._answer is None or self._answer.done():
+        if self._end < 0:
+            # The client shares the machine with what it measures: each head is looked at once.
+            at = self._data.find(b"\r\n\r\n")
+            if at < 0:
+                return
+            self._head = self._data[:at].lower()
+            found = self._head.find(b"content-length:")
+            length = int(self._head[found + 15 :].split(b"\r\n", 1)[0]) if found >= 0 else 0
+            self._end = at + 4 + length
+            self._chunked = b"transfer-encoding: chunked" in self._head
+        if self._answer is None or self._answer.done():
             return
-        lower = head.lower()
-        at = lower.find(b"content-length:")
-        length = int(lower[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
         # What a proxy compresses comes in chunks; the last is empty (RFC 9112, section 7.1).
-        chunked = b"transfer-encoding: chunked" in lower
-        if body.endswith(b"0\r\n\r\n") if chunked else len(body) >= length:
-            if b"connection: close" in lower:
+        if self._data.endswith(b"0\r\n\r\n") if self._chunked else len(self._data) >= self._end:
+            if b"connection: close" in self._head:
                 self.close()
-            self._answer.set_result(int(head[9:12]))
+            self._answer.set_result(int(self._head[9:12]))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True

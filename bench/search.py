@@ -232,7 +232,8 @@ async def _crowd(
             if status != 200:
                 raise RuntimeError(f"{kind}: {status}")
             times[kind].append((time.perf_counter() - began) * 1000)
-            await asyncio.sleep(pause)
+            if pause:
+                await asyncio.sleep(pause)
         connection.close()
 
     until = time.perf_counter() + _CROWD_SECONDS
