@@ -1,16 +1,19 @@
 """Typing mistakes: how far two words are apart, and what to look up so that near ones meet.
 
 A mistake is a letter left out, added, replaced, or swapped with its neighbour (optimal string alignment, the
-restricted Damerau–Levenshtein distance; up to two are told without its matrix). Words are found by what is left of
+restricted Damerau–Levenshtein distance). Words are found by what is left of
 them when letters are taken away: two words within n mistakes of each other have a remainder in common after taking at
 most n letters from each (the symmetric delete method of W. Garbe's SymSpell). Remainders are kept as 32-bit numbers,
 so a lookup can meet a stranger; every word found is measured before it counts.
 """
 
+from collections.abc import Iterable
 from itertools import combinations
-from operator import eq
 from string import ascii_lowercase
 from zlib import crc32
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 # One mistake in words of this many letters, two in those of that many; none in shorter ones.
 ONE = 4
@@ -38,20 +41,17 @@ def typed_remainders(word: str) -> set[int]:
     return remainders(word, 2 if len(word) >= TWO - 2 else 1)
 
 
-def mistakes_between(typed: str, word: str) -> int | None:
-    """How many mistakes make `typed` out of `word`; None if it's more than `word` forgives.
+def meant(typed: str, words: Iterable[str]) -> list[tuple[str, int]]:
+    """Those of `words` that `typed` may be a mistake for, each with how many mistakes that takes, one or two.
 
     The first letter of a word of four letters or fewer is never a mistake.
     """
-    if typed == word:
-        return 0
-    most = allowed(word)
-    short = min(len(typed), len(word)) <= ONE
-    if not most or abs(len(typed) - len(word)) > most or (short and typed[:1] != word[:1]):
-        return None
-    if _within_one(typed, word):
-        return 1
-    return 2 if most > 1 and _within_two(typed, word) else None
+    near = process.extract(typed, list(words), scorer=OSA.distance, score_cutoff=2, limit=None)
+    return [
+        (word, mistakes)
+        for word, mistakes, _ in near
+        if 0 < mistakes <= allowed(word) and (typed[0] == word[0] or min(len(typed), len(word)) > ONE)
+    ]
 
 
 def one_away(word: str, *, places: range | None = None, least: int = ONE, before: str = "") -> str:
@@ -87,36 +87,4 @@ def _with_each(letters: str, left: str, right: str) -> str:
 
 def is_one_away(typed: str, word: str) -> bool:
     """Whether there is exactly one mistake between two words of any length."""
-    return typed != word and _within_one(typed, word)
-
-
-def _within_two(a: str, b: str) -> bool:
-    # Apart from the next: one function for both, which counts down, takes half as long again for every candidate.
-    n = _common(a, b)
-    a, b = a[n:], b[n:]
-    # One mistake is where they begin to differ, of one of four kinds; what it leaves may have another.
-    return (
-        _within_one(a[1:], b[1:])
-        or _within_one(a[1:], b)
-        or _within_one(a, b[1:])
-        or (a[:2] == b[1::-1] and _within_one(a[2:], b[2:]))
-    )
-
-
-def _within_one(a: str, b: str) -> bool:
-    if abs(len(a) - len(b)) > 1:
-        return False
-    n = _common(a, b)
-    a, b = a[n:], b[n:]
-    rest = b[1:]
-    return a[1:] in (rest, b) or a == rest or (a[:2] == b[1::-1] and a[2:] == b[2:])
-
-
-def _common(a: str, b: str) -> int:
-    """How many letters they begin with alike."""
-    n = 0
-    for same in map(eq, a, b):
-        if not same:
-            return n
-        n += 1
-    return n
+    return int(OSA.distance(typed, word, score_cutoff=1)) == 1

@@ -4,14 +4,17 @@ Asked only when the true matches of what was typed don't fill the page. Nearly a
 the words that names are made of, with about how many people have each.
 """
 
+from typing import NamedTuple
+
 from frontdesk.accounts import names, plan
 from frontdesk.accounts.lookups import Lookup
 from frontdesk.accounts.mistakes import (
     ONE,
     allowed,
     is_one_away,
-    mistakes_between,
+    meant,
     one_away,
+    remainders,
     typed_remainders,
 )
 from frontdesk.accounts.plan import Plan, Range
@@ -22,8 +25,6 @@ from frontdesk.store import people as store
 _COMPLETIONS = 16
 _CORRECTIONS = 12
 _CORRECTIONS_EACH = 6
-# Names in one word that are looked up for one that may be mistyped.
-_PROBES = 700
 # Samples of a word up to which it's worth looking through those who have it: about a thousand people.
 _RARE = 64
 
@@ -37,14 +38,14 @@ async def words_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     typed = asked.latin[:4]
     looked_for = [word for word in typed if 3 <= len(word) <= 24 and word.isascii() and word.isalpha()]
     # Of a long word two mistakes may be made, and whom one leads to comes before those.
-    probes, backwards = _probes(asked) if allowed(typed[0]) > 1 else ("", "")
+    single = _single(asked) if allowed(typed[0]) > 1 else _NOTHING
     found = await lookup.find_words(
         store.Question(
             words=typed,
             beginnings=typed if len(typed) == 2 else (),
-            remainders=[typed_remainders(word) for word in looked_for],
-            probes=probes,
-            backwards=backwards,
+            remainders=[*map(typed_remainders, looked_for), *single.remainders()],
+            probes=single.probes,
+            backwards=single.backwards,
             completions=_COMPLETIONS + 1,
         )
     )
@@ -55,7 +56,7 @@ async def words_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
         ranges += _scattered(asked, found.people)
     corrections = {word: _corrections(word, found.near.get(n, {})) for n, word in enumerate(looked_for)}
     ranges += _corrected(typed, corrections)
-    ranges += _probed(found)
+    ranges += single.ranges(found, first=len(looked_for))
     return tuple(sorted(set(ranges)))[: plan.RANGES_MAX]
 
 
@@ -66,11 +67,13 @@ async def names_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     """
     if _is_han(asked) or allowed(asked.latin[0]) > 1:
         return ()
-    probes, backwards = _probes(asked)
-    if not probes:
+    single = _single(asked)
+    if single is _NOTHING:
         return ()
-    found = await lookup.find_words(store.Question((), (), (), probes, backwards, completions=0))
-    return tuple(sorted(_probed(found)))
+    found = await lookup.find_words(
+        store.Question((), (), single.remainders(), single.probes, single.backwards, completions=0)
+    )
+    return tuple(sorted(single.ranges(found, first=0)))
 
 
 def _is_han(asked: Plan) -> bool:
@@ -78,34 +81,57 @@ def _is_han(asked: Plan) -> bool:
     return any(map(names.is_han, asked.words))
 
 
-def _probed(found: store.Words) -> list[Range]:
-    return [Range(plan.CLOSE, 150, key, key + "\x01") for key in found.probed]
+class _Single(NamedTuple):
+    """What a single word may be a mistake for, of names that no vocabulary has.
 
-
-def _probes(asked: Plan) -> tuple[str, str]:
-    """What a single word may be a mistake for, of names that no vocabulary has, a line each: keys; and keys backwards.
-
-    Usernames; and names that are written in one word, of which the vocabulary has the two halves. Of a username that is
-    mistyped at the end the beginning is right, and of one that is mistyped at the beginning the end: looked for in the
-    order of what is right, most of them are neighbours.
+    probes: usernames, and names in two short words, as keys, a line each; backwards: usernames, as keys read backwards.
+    Of a username that is mistyped at the end the beginning is right, and of one that is mistyped at the beginning the
+    end: looked for in the order of what is right, most of them are neighbours. split: family name and given name, which
+    the vocabulary has, of names that are written in one word.
     """
+
+    probes: str
+    backwards: str
+    split: list[tuple[str, str]]
+
+    def remainders(self) -> list[set[int]]:
+        """What to look up for each given name of `split`: one letter may be missing from it."""
+        return [remainders(given, 1) for _, given in self.split]
+
+    def ranges(self, found: store.Words, *, first: int) -> list[Range]:
+        """Those of all these that exist. first: the place in `found.near` of the first given name."""
+        keys = set(found.probed)
+        for n, (family, given) in enumerate(self.split, first):
+            near = [word for mistakes, _, word in _corrections(given, found.near.get(n, {})) if mistakes == 1]
+            keys.update(f"b{family} {word}" for word in near)
+        return [Range(plan.CLOSE, 150, key, key + "\x01") for key in keys]
+
+
+_NOTHING = _Single("", "", [])
+
+
+def _single(asked: Plan) -> _Single:
     word = asked.latin[0]
     if len(asked.latin) > 1 or not word.isascii() or not 3 <= len(word) <= 20:
-        return "", ""
-    keys: list[str] = []
+        return _NOTHING
+    half = len(word) // 2
+    probes = [one_away(word, places=range(half, len(word) + 1), before="a")]
+    split: list[tuple[str, str]] = []
     if word.isalpha() and len(word) > ONE:
-        # The longest first: of shan and sha, shantianfagn rather begins with shan.
-        for family in sorted(family_names(word[0]), key=len, reverse=True):
+        for family in family_names(word[0]):
             given = word.removeprefix(family)
-            if given != word and 2 <= len(given) <= 12:
-                keys += one_away(given, least=2, before=f"b{family} ").split("\n")
+            if given != word and ONE <= len(given) <= 12:
+                split.append((family, given))
+            if given != word and len(given) == ONE:
+                # The vocabulary tells no words apart that are as short as what may be meant.
+                probes += [f"b{family} {given[:n]}{given[n + 1 :]}" for n in range(1, ONE)]
+            elif given != word and 2 <= len(given) < ONE:
+                probes.append(one_away(given, least=2, before=f"b{family} "))
             for length in range(len(family) - 1, len(family) + 2):
                 if len(word) - length >= 2 and is_one_away(word[:length], family):
-                    keys.append(f"b{family} {word[length:]}")
-    half = len(word) // 2
-    at_the_end = one_away(word, places=range(half, len(word) + 1), before="a")
+                    probes.append(f"b{family} {word[length:]}")
     at_the_beginning = one_away(word, places=range(half), before="a")
-    return "\n".join((at_the_end, *keys[:_PROBES])), at_the_beginning[::-1]
+    return _Single("\n".join(filter(None, probes)), at_the_beginning[::-1], split)
 
 
 def _both_begin(typed: tuple[str, ...], completions: dict[int, list[str]]) -> list[Range]:
@@ -138,11 +164,7 @@ def _scattered(asked: Plan, people: dict[str, int]) -> list[Range]:
 
 def _corrections(typed: str, near: dict[str, int]) -> list[tuple[int, int, str]]:
     """The words that `typed` may be a mistake for: mistakes, rank by commonness (0 the commonest), word."""
-    found = []
-    for word, count in near.items():
-        mistakes = mistakes_between(typed, word)
-        if mistakes:
-            found.append((mistakes, 32 - count.bit_length(), word))
+    found = [(mistakes, 32 - near[word], word) for word, mistakes in meant(typed, near)]
     return sorted(found)[:_CORRECTIONS]
 
 
