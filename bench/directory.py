@@ -56,7 +56,7 @@ async def fill(url: str, count: int, *, seed: int = 1) -> float:
                 _tell(f"{done:,} people, {done / (time.perf_counter() - began):,.0f}/s")
         _tell(f"{len(words):,} words")
         await _copy(db, "people_words", ("word", "people"), ((w, str(n // SAMPLE)) for w, n in words.items()))
-        await _copy(db, "people_remainders", ("remainder", "word"), _remainders(words))
+        await _copy(db, "people_remainders", ("remainder", "word", "magnitude"), _remainders(words))
         _tell("indexes")
         await db.execute(
             "ALTER TABLE people_keys ADD CONSTRAINT people_keys_key PRIMARY KEY (key, account_id)"
@@ -96,9 +96,12 @@ async def _copy(
     await db.copy_to_table(table, source=lines(), columns=columns)
 
 
-def _remainders(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _remainders(words: Counter[str]) -> Iterator[tuple[str, str, str]]:
     return (
-        (str(rest), word) for word in words if len(word) >= ONE for rest in remainders(word, allowed(word))
+        (str(rest), word, str((n // SAMPLE).bit_length()))
+        for word, n in words.items()
+        if len(word) >= ONE
+        for rest in remainders(word, allowed(word))
     )
 
 

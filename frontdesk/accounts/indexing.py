@@ -114,16 +114,23 @@ async def add_entries(
 
 
 async def _add_words(db: Queries, words: Sequence[str], sampled: Sequence[str]) -> None:
-    new = await store.add_words(db, words)
+    counts = Counter(sampled)
+    # What changes of how common a word is, as its remainders tell it: seldom, as it's told in powers of two.
+    magnitudes = dict.fromkeys(await store.add_words(db, words), 0)
+    if counts:
+        # In one order everywhere: two who count at once would lock each other out.
+        people = await store.count_words(db, sorted(counts), [counts[word] for word in sorted(counts)])
+        for word, now in people.items():
+            if word in magnitudes or now.bit_length() > (now - counts[word]).bit_length():
+                magnitudes[word] = now.bit_length()
     rests = [
-        (rest, word) for word in new if len(word) >= ONE for rest in sorted(remainders(word, allowed(word)))
+        (rest, word, magnitude)
+        for word, magnitude in magnitudes.items()
+        if len(word) >= ONE
+        for rest in sorted(remainders(word, allowed(word)))
     ]
     if rests:
-        await store.add_remainders(db, [rest for rest, _ in rests], [word for _, word in rests])
-    if sampled:
-        counts = Counter(sampled)
-        # In one order everywhere: two who count at once would lock each other out.
-        await store.count_words(db, sorted(counts), [counts[word] for word in sorted(counts)])
+        await store.put_remainders(db, rests)
 
 
 async def _release_words(db: Queries, gone: Sequence[str], *, kept: frozenset[str]) -> None:

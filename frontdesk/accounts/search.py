@@ -110,14 +110,15 @@ class _Page:
             counts = [0] * len(left)
             reached = None
             for row in rows:
-                range_ = left[row.n]
-                counts[row.n] += 1
+                n = row[0]
+                range_ = left[n]
+                counts[n] += 1
                 if before is not None and _cursor(range_, row) <= before:
                     continue
                 reached = range_, row
                 self._consider(range_, row)
                 # A range of which all that was wanted came may hold more; what was read of later ones comes after that.
-                if self.ended or (counts[row.n] == want and not range_.scattered):
+                if self.ended or (counts[n] == want and not range_.scattered):
                     break
             else:
                 if len(rows) < most:

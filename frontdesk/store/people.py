@@ -71,7 +71,8 @@ class Words(NamedTuple):
 
     `people`: words that were asked for, with the number of samples of each; `completions`: for each
     beginning, by its place, the words that begin so, the commonest first; `near`: for each mistyped word, by
-    its place, the words that share a remainder with it; `probed`: those of the keys asked for that exist.
+    its place, the words that share a remainder with it, each with the magnitude of that number, which is its length
+    in bits; `probed`: those of the keys asked for that exist.
     """
 
     people: dict[str, int]
@@ -90,30 +91,34 @@ async def scan(db: Queries, asked: Sequence[Scan]) -> list[list[Match]]:
         limits.append("\n".join(map(str, limit)))
     rows = await db.fetch(
         """
-        SELECT q.q, found.n, found.key, found.account_id,
-               coalesce(found.username, a.username), coalesce(found.name, a.name)
+        SELECT found.ns, found.keys, found.account_ids, found.usernames, found.names
           FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::integer[])
                WITH ORDINALITY AS q (lows, highs, limits, after, most, q)
          CROSS JOIN LATERAL (
-                SELECT r.n, k.key, k.account_id, k.username, k.name
-                  FROM unnest(string_to_array(q.lows, E'\\n'), string_to_array(q.highs, E'\\n'),
-                              string_to_array(q.limits, E'\\n')::integer[])
-                       WITH ORDINALITY AS r (low, high, most, n)
-                 CROSS JOIN LATERAL (SELECT key, account_id, username, name
-                                       FROM people_keys
-                                      WHERE (key, account_id)
-                                            > (r.low COLLATE "C", CASE r.n WHEN 1 THEN q.after ELSE $6::uuid END)
-                                        AND key < r.high COLLATE "C"
-                                      ORDER BY key, account_id
-                                      LIMIT r.most) k
-                 LIMIT q.most) found
-          -- LIMIT 1, although there's never a second: else a plan that knows no values reads all accounts.
-          LEFT JOIN LATERAL (SELECT username, name
-                               FROM accounts
-                              WHERE found.username IS NULL AND id = found.account_id
-                                AND discoverable AND disabled_at IS NULL
-                              LIMIT 1) a ON true
-         ORDER BY q.q, found.n, found.key, found.account_id
+                SELECT array_agg(f.n::integer - 1 ORDER BY f.n, f.key, f.account_id) AS ns,
+                       array_agg(f.key ORDER BY f.n, f.key, f.account_id) AS keys,
+                       array_agg(f.account_id ORDER BY f.n, f.key, f.account_id) AS account_ids,
+                       array_agg(coalesce(f.username, a.username) ORDER BY f.n, f.key, f.account_id) AS usernames,
+                       array_agg(coalesce(f.name, a.name) ORDER BY f.n, f.key, f.account_id) AS names
+                  FROM (SELECT r.n, k.key, k.account_id, k.username, k.name
+                          FROM unnest(string_to_array(q.lows, E'\\n'), string_to_array(q.highs, E'\\n'),
+                                      string_to_array(q.limits, E'\\n')::integer[])
+                               WITH ORDINALITY AS r (low, high, most, n)
+                         CROSS JOIN LATERAL (SELECT key, account_id, username, name
+                                               FROM people_keys
+                                              WHERE (key, account_id)
+                                                    > (r.low COLLATE "C", CASE r.n WHEN 1 THEN q.after ELSE $6 END)
+                                                AND key < r.high COLLATE "C"
+                                              ORDER BY key, account_id
+                                              LIMIT r.most) k
+                         LIMIT q.most) f
+                  -- LIMIT 1, although there's never a second: else a plan that knows no values reads all accounts.
+                  LEFT JOIN LATERAL (SELECT username, name
+                                       FROM accounts
+                                      WHERE f.username IS NULL AND id = f.account_id
+                                        AND discoverable AND disabled_at IS NULL
+                                      LIMIT 1) a ON true) found
+         ORDER BY q.q
         """,
         lows,
         highs,
@@ -122,10 +127,8 @@ async def scan(db: Queries, asked: Sequence[Scan]) -> list[list[Match]]:
         [each.limit for each in asked],
         FIRST,
     )
-    found: list[list[Match]] = [[] for _ in asked]
-    for q, n, key, account_id, username, name in rows:
-        found[q - 1].append(Match(n - 1, key, account_id, username, name))
-    return found
+    # A row of arrays for each who asks costs both sides less than a row a person.
+    return [list(map(Match, *columns)) if columns[0] else [] for columns in rows]
 
 
 async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
@@ -154,15 +157,16 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
                          WHERE length(b.word) < 3 AND starts_with(word, b.word)) beginning
                  ORDER BY people DESC, word LIMIT q.completions) w
         UNION ALL
-        SELECT 2, t.n::integer, w.word, w.people
+        SELECT 2, t.n::integer, r.word,
+               coalesce(r.magnitude, (SELECT length(ltrim(people::bit(32)::text, '0'))
+                                        FROM people_words WHERE word = r.word))
           FROM unnest(string_to_array(q.remainders, E'\\n')) WITH ORDINALITY AS t (remainders, n)
          CROSS JOIN LATERAL (
-                SELECT r.word
+                SELECT r.word, r.magnitude
                   FROM unnest(string_to_array(t.remainders, ' ')::integer[]) AS u (remainder)
-                 CROSS JOIN LATERAL (SELECT word FROM people_remainders r
+                 CROSS JOIN LATERAL (SELECT word, magnitude FROM people_remainders r
                                       WHERE r.remainder = u.remainder ORDER BY word LIMIT 32) r
                  LIMIT 300) r
-          JOIN people_words w ON w.word = r.word
         UNION ALL
         SELECT 3, 0, key, 0
           FROM (SELECT DISTINCT key
@@ -269,22 +273,26 @@ async def add_words(db: Queries, words: Sequence[str]) -> list[str]:
     return [row["word"] for row in rows]
 
 
-async def add_remainders(db: Queries, remainders: Sequence[int], words: Sequence[str]) -> None:
-    """By which remainders words are found, pair by pair."""
+async def put_remainders(db: Queries, remainders: Sequence[tuple[int, str, int]]) -> None:
+    """By which remainders words are found: each with its word, and the magnitude of how many have that."""
+    rests, words, magnitudes = zip(*remainders, strict=True)
     await db.execute(
         """
-        INSERT INTO people_remainders (remainder, word)
-        SELECT remainder, word FROM unnest($1::integer[], $2::text[]) AS r (remainder, word)
-            ON CONFLICT DO NOTHING
+        INSERT INTO people_remainders (remainder, word, magnitude)
+        SELECT remainder, word, magnitude
+          FROM unnest($1::integer[], $2::text[], $3::smallint[]) AS r (remainder, word, magnitude)
+            ON CONFLICT (remainder, word) DO UPDATE SET magnitude = EXCLUDED.magnitude
         """,
-        remainders,
+        rests,
         words,
+        magnitudes,
     )
 
 
-async def count_words(db: Queries, words: Sequence[str], samples: Sequence[int]) -> None:
-    """Add samples to the frequency of words, locked in their order, so that two callers can't cross."""
-    await db.execute(
+async def count_words(db: Queries, words: Sequence[str], samples: Sequence[int]) -> dict[str, int]:
+    """Add samples to the frequency of words, locked in their order, so that two callers can't cross; how many each has
+    now."""
+    rows = await db.fetch(
         """
         WITH counted AS (
             SELECT w.word, c.samples
@@ -293,10 +301,12 @@ async def count_words(db: Queries, words: Sequence[str], samples: Sequence[int])
              ORDER BY w.word FOR UPDATE OF w)
         UPDATE people_words w SET people = greatest(w.people + counted.samples, 0)
           FROM counted WHERE w.word = counted.word
+        RETURNING w.word, w.people
         """,
         words,
         samples,
     )
+    return {row["word"]: row["people"] for row in rows}
 
 
 async def claim_words(db: Queries, words: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """Searching people: what is found, and in which order."""
 
+import asyncio
 import base64
 from uuid import UUID
 
@@ -18,6 +19,8 @@ from frontdesk.accounts.names import keys_of
 from frontdesk.accounts.plan import plan_of
 from frontdesk.accounts.search import _Ranges, search
 from frontdesk.errors import InvalidCursor
+from frontdesk.store import connection
+from frontdesk.store.people import SAMPLE
 
 PEOPLE = {
     "wangwei84": "王伟",
@@ -142,6 +145,11 @@ async def test_people_are_found_the_way_they_are_looked_for(
         ("wangwie", "王伟"),
         ("wagnwei", "王伟"),
         ("shantianfagn", "单田芳"),
+        ("shantianfng", "单田芳"),
+        ("shanntianfang", "单田芳"),
+        ("jiexiaodogn", "解小东"),
+        ("wangweei", "王伟"),
+        ("wangwi", "王伟"),
     ],
 )
 async def test_a_typing_mistake_is_forgiven(everybody: asyncpg.Connection, text: str, name: str) -> None:
@@ -339,6 +347,37 @@ async def test_somebody_hidden_is_found_by_nothing_and_leaves_nothing_behind(db:
         assert await found(db, text) == []
     for table in ("people_keys", "people_words", "people_remainders"):
         assert await db.fetchval(f"SELECT count(*) FROM {table}") == 0
+
+
+async def test_how_common_a_word_is_stands_beside_its_remainders(database_url: str) -> None:
+    """Also when many count the same word at once: each of them sees where it comes to another power of two."""
+    service = connection.open_database(database_url, size=8, timeout=20)
+
+    async def register(number: int) -> None:
+        async with service.transaction() as db:
+            # One account in so many is counted.
+            await index_person(
+                db, UUID(int=number * SAMPLE), f"u{number}", "Jennifer" if number % 3 else "Jenifer"
+            )
+
+    await asyncio.gather(*map(register, range(1, 51)))
+    magnitudes = (
+        "SELECT DISTINCT word, magnitude, people FROM people_remainders JOIN people_words USING (word)"
+    )
+    assert sorted(await service.fetch(magnitudes)) == [("jenifer", 5, 16), ("jennifer", 6, 34)]
+    await service.close()
+
+
+async def test_how_common_a_word_is_is_looked_up_where_it_stands_beside_nothing(
+    db: asyncpg.Connection,
+) -> None:
+    """As in what the version before wrote."""
+    await add(db, "u0", "Jenniferx")
+    await add(db, "u1", "Jennifery")
+    assert await found(db, "jenniferz") == ["Jenniferx", "Jennifery"]
+    await db.execute("UPDATE people_words SET people = 9 WHERE word = 'jennifery'")
+    await db.execute("UPDATE people_remainders SET magnitude = NULL")
+    assert await found(db, "jenniferz") == ["Jennifery", "Jenniferx"]
 
 
 async def test_a_word_stays_known_while_somebody_has_it(db: asyncpg.Connection) -> None:

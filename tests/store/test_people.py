@@ -86,7 +86,8 @@ async def test_words_near_a_mistyped_one_leave_room_for_those_near_another(db: a
     await people.add_words(db, [*many, "christ999", "smith"])
     # The first remainder has one word more than is read of it; the ten together more than are read for a word.
     remainders = [0, *(number // 32 for number in range(32 * 10)), 17]
-    await people.add_remainders(db, remainders, ["christ999", *many, "smith"])
+    words = ["christ999", *many, "smith"]
+    await people.put_remainders(db, [(rest, word, 0) for rest, word in zip(remainders, words, strict=True)])
     asked = people.Question(
         words=[], beginnings=[], remainders=[range(11), [17]], probes="", backwards="", completions=1
     )

@@ -37,7 +37,7 @@ class Explained:
 _INDEXES = {
     "scan": ["Index Scan using people_keys_key"],
     "find_words": [
-        "Index Only Scan using people_remainders_pkey",
+        "Index Only Scan using people_remainders_near",
         "Index Only Scan using people_keys_key",
         "Index Scan using people_keys_backwards",
     ],
