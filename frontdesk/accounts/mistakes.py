@@ -37,8 +37,11 @@ def remainders(word: str, mistakes: int) -> set[int]:
 
 
 def typed_remainders(word: str) -> set[int]:
-    """What to look up for a word as it was typed: a letter or two may be missing from it."""
-    return remainders(word, 2 if len(word) >= TWO - 2 else 1)
+    """What to look up for a word as it was typed.
+
+    One letter is taken from a short one, also where two mistakes were made: the word that was meant is longer then.
+    """
+    return remainders(word, 2 if len(word) >= TWO else 1)
 
 
 def meant(typed: str, words: Iterable[str]) -> list[tuple[str, int]]:
