@@ -1,10 +1,10 @@
 """Typing mistakes: how far two words are apart, and what to look up so that near ones meet.
 
 A mistake is a letter left out, added, replaced, or swapped with its neighbour (optimal string alignment, the
-restricted Damerau–Levenshtein distance). Words are found by what is left of
-them when letters are taken away: two words within n mistakes of each other have a remainder in common after taking at
-most n letters from each (the symmetric delete method of W. Garbe's SymSpell). Remainders are kept as 32-bit numbers,
-so a lookup can meet a stranger; every word found is measured before it counts.
+restricted Damerau–Levenshtein distance). Words are found by what is left of them when letters are taken away: two words
+within n mistakes of each other have a remainder in common after taking at most n letters from each (the symmetric
+delete method of W. Garbe's SymSpell). Remainders are kept as 32-bit numbers, so a lookup can meet a stranger; every
+word found is measured before it counts.
 """
 
 from collections.abc import Iterable

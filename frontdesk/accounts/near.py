@@ -73,7 +73,7 @@ async def names_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     found = await lookup.find_words(
         store.Question((), (), single.remainders(), single.probes, single.backwards, completions=0)
     )
-    return tuple(sorted(single.ranges(found, first=0)))
+    return tuple(sorted(single.ranges(found, first=0)))[: plan.RANGES_MAX]
 
 
 def _is_han(asked: Plan) -> bool:
@@ -99,7 +99,8 @@ class _Single(NamedTuple):
         return [remainders(given, 1) for _, given in self.split]
 
     def ranges(self, found: store.Words, *, first: int) -> list[Range]:
-        """Those of all these that exist. first: the place in `found.near` of the first given name."""
+        """One for each of all these, but for probes that don't exist. first: the place in `found.near` of the first
+        given name."""
         keys = set(found.probed)
         for n, (family, given) in enumerate(self.split, first):
             near = [word for mistakes, _, word in _corrections(given, found.near.get(n, {})) if mistakes == 1]

@@ -159,7 +159,7 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
         UNION ALL
         SELECT 2, t.n::integer, r.word,
                coalesce(r.magnitude, (SELECT length(ltrim(people::bit(32)::text, '0'))
-                                        FROM people_words WHERE word = r.word))
+                                        FROM people_words WHERE word = r.word), 0)
           FROM unnest(string_to_array(q.remainders, E'\\n')) WITH ORDINALITY AS t (remainders, n)
          CROSS JOIN LATERAL (
                 SELECT r.word, r.magnitude

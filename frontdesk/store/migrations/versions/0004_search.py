@@ -43,7 +43,7 @@ def upgrade() -> None:
     op.execute("ALTER TABLE people_keys ADD COLUMN username text, ADD COLUMN name text")
     # About how many have a word, as its length in bits, beside each of its remainders: looking it up cost more than
     # finding the word. NULL means that people_words has to be asked. Nobody looks for mistakes while the index is made,
-    # a third of a second for a million people.
+    # a tenth of a second for a million people.
     op.execute("ALTER TABLE people_remainders ADD COLUMN magnitude smallint")
     op.execute(
         "CREATE INDEX people_remainders_near ON people_remainders (remainder, word) INCLUDE (magnitude)"
