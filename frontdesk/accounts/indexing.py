@@ -121,7 +121,7 @@ async def _add_words(db: Queries, words: Sequence[str], sampled: Sequence[str]) 
         # In one order everywhere: two who count at once would lock each other out.
         people = await store.count_words(db, sorted(counts), [counts[word] for word in sorted(counts)])
         for word, now in people.items():
-            if word in magnitudes or now.bit_length() > (now - counts[word]).bit_length():
+            if now.bit_length() > (now - counts[word]).bit_length():
                 magnitudes[word] = now.bit_length()
     rests = [
         (rest, word, magnitude)

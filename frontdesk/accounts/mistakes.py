@@ -90,4 +90,4 @@ def _with_each(letters: str, left: str, right: str) -> str:
 
 def is_one_away(typed: str, word: str) -> bool:
     """Whether there is exactly one mistake between two words of any length."""
-    return int(OSA.distance(typed, word, score_cutoff=1)) == 1
+    return OSA.distance(typed, word, score_cutoff=1) == 1

@@ -68,7 +68,7 @@ async def names_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     if _is_han(asked) or allowed(asked.latin[0]) > 1:
         return ()
     single = _single(asked)
-    if single is _NOTHING:
+    if single == _NOTHING:
         return ()
     found = await lookup.find_words(
         store.Question((), (), single.remainders(), single.probes, single.backwards, completions=0)

@@ -110,7 +110,7 @@ class _Page:
             counts = [0] * len(left)
             reached = None
             for row in rows:
-                n = row[0]
+                n = row.n
                 range_ = left[n]
                 counts[n] += 1
                 if before is not None and _cursor(range_, row) <= before:
