@@ -8,11 +8,9 @@ kept and used again.
 """
 
 import argparse
-import asyncio
 import contextlib
 import itertools
 import math
-import random
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -24,6 +22,7 @@ import asyncpg
 import uvloop
 
 from bench import directory, load, queries
+from bench.crowd import CLIENTS, crowd
 from bench.people import people
 from bench.searching import LIMIT, Server, path, serving
 from frontdesk import local
@@ -92,8 +91,8 @@ async def measure(url: str, count: int, *, rounds: int, kinds: list[str]) -> lis
     lines = []
     await _warm(db)
     with serving(url) as servers:
-        crowd = await _crowd(servers, drawn, kinds, pause=0)
-        typing = await _crowd(servers, drawn, kinds, pause=_TYPING)
+        crowd_p99 = _crowd(servers, drawn, kinds, pause=0)
+        typing_p99 = _crowd(servers, drawn, kinds, pause=_TYPING)
         server = servers[0]
         for kind in kinds:
             texts = drawn.draw(kind)
@@ -114,8 +113,8 @@ async def measure(url: str, count: int, *, rounds: int, kinds: list[str]) -> lis
                     _percentile(times, 99),
                     _percentile(busy, 99),
                     rows,
-                    crowd[kind],
-                    typing[kind],
+                    crowd_p99[kind],
+                    typing_p99[kind],
                 )
             )
             print(_row(lines[-1]), flush=True)
@@ -209,37 +208,20 @@ async def filled(server: str, count: int) -> AsyncIterator[str]:
     yield url
 
 
-async def _crowd(
+def _crowd(
     servers: list[Server], drawn: queries.Sample, kinds: list[str], *, pause: float
 ) -> dict[str, float]:
-    """The 99th percentile of each class, in milliseconds, while each of 32 clients asks for any of them, `pause`
-    seconds after each answer. As a load balancer does it, clients are spread evenly over the replicas."""
+    """The 99th percentile of each class, in milliseconds, while a crowd asks for any of them, `pause` seconds after
+    each answer."""
     # Drawn beforehand: the clients share the machine with what they measure.
-    asked = {kind: _texts(drawn, kind, 500) for kind in kinds}
-    times: dict[str, list[float]] = {kind: [] for kind in kinds}
-
-    async def client(number: int, until: float) -> None:
-        server = servers[number % len(servers)]
-        requests = {kind: [_request(text, server.token) for text in texts] for kind, texts in asked.items()}
-        connection = await load.connect(server.port)
-        rng = random.Random(number)
-        await asyncio.sleep(pause * rng.random())
-        while time.perf_counter() < until:
-            kind = rng.choice(kinds)
-            request = rng.choice(requests[kind])
-            began = time.perf_counter()
-            status = await connection.ask(request)
-            if status != 200:
-                raise RuntimeError(f"{kind}: {status}")
-            times[kind].append((time.perf_counter() - began) * 1000)
-            if pause:
-                await asyncio.sleep(pause)
-        connection.close()
-
-    until = time.perf_counter() + _CROWD_SECONDS
-    await asyncio.gather(*(client(number, until) for number in range(32)))
+    texts = {kind: _texts(drawn, kind, 500) for kind in kinds}
+    asked = [
+        (server.port, {kind: [_request(text, server.token) for text in texts[kind]] for kind in kinds})
+        for server in servers
+    ]
+    times = crowd(asked, seconds=_CROWD_SECONDS, pause=pause)
     rate = sum(map(len, times.values())) / _CROWD_SECONDS
-    print(f"32 clients, {pause} s between two queries: {rate:.0f} queries/s", flush=True)
+    print(f"{CLIENTS} clients, {pause} s between two queries: {rate:.0f} queries/s", flush=True)
     return {kind: _percentile(found, 99) for kind, found in times.items()}
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -13,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.compiled import compiled
 from tests.stack import PROJECT, ROOT, SERVICE, VERSION, Stack, address, container, docker, run, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -106,6 +108,14 @@ def test_it_is_ready_in_one_and_a_half_seconds_as_anybody_and_stays_small(stack:
         resident = [int(line.split()[-1]) for line in docker("top", id, "-o", "pid,rss").splitlines()[1:]]
         assert resident
         assert max(resident) <= 75 * 1024
+
+
+def test_what_searches_go_through_is_compiled(images: None) -> None:
+    modules = compiled()
+    found = _python(f"from importlib import import_module as i; print(*(i(m).__file__ for m in {modules}))")
+    suffix = r"\.cpython-313-\w+-linux-gnu\.so"
+    assert modules
+    assert all(re.search(suffix, file) for file in found.split()), found
 
 
 def test_the_engine_sees_who_is_ready_and_who_is_not(stack: Stack) -> None:

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.pipeline
 _VERSION = 'VERSION="$GIT_COMMIT"'
 _TESTS = {
     "make test",
+    "make test-compiled",
     "make test-browser",
     "make lint-jenkins",
     "make test-pipeline",
@@ -35,8 +36,8 @@ def test_main_goes_from_checks_to_production_in_order(pipeline: Pipeline) -> Non
     assert ended.result == "SUCCESS", ended.log
     commands = ended.commands()
     assert commands[:2] == ["make setup", "make check"]
-    assert set(commands[2:10]) == _TESTS
-    assert commands[10:] == [*_IMAGES, f"make push {_VERSION}", *_STAGING, *_PRODUCTION]
+    assert set(commands[2:11]) == _TESTS
+    assert commands[11:] == [*_IMAGES, f"make push {_VERSION}", *_STAGING, *_PRODUCTION]
     assert ended.stages("SKIPPED") == ["Release"]
 
 
@@ -134,6 +135,7 @@ def test_reports_are_published(pipeline: Pipeline) -> None:
     published = {event["stage"]: event["files"] for event in ended.events if event["kind"] == "junit"}
     assert published == {
         "Suite": ["test.xml"],
+        "Compiled": ["test-compiled.xml"],
         "Browser": ["test-browser.xml"],
         "Pipeline": ["test-pipeline.xml"],
         "Deployment files": ["check-kubernetes.xml"],
