@@ -40,10 +40,10 @@ test: $(STAMP) ## Every test that needs neither a browser nor Docker
 
 # The service with its compiled parts, as the image has it. In a folder of its own, or changes of the source would go unseen.
 COMPILED := build/compiled
-$(COMPILED)/.made: $(STAMP) deploy/image/compile.sh $(shell find frontdesk deploy/postgres -type f 2>/dev/null | grep -v __pycache__)
+$(COMPILED)/.made: $(STAMP) deploy/image/compile.sh $(shell find frontdesk -type f | grep -v __pycache__)
 	@echo "Compiling what a search goes through (half a minute) ..."
 	@rm -rf $(COMPILED) && mkdir -p $(COMPILED)
-	@cp -R frontdesk frontdesk_operator $(COMPILED)/
+	@cp -R frontdesk $(COMPILED)/
 	@sh deploy/image/compile.sh $(COMPILED) $(CURDIR)/$(BIN)/python
 	@touch $@
 # Before what was installed, and instead of what lies in the folder.

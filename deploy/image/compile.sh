@@ -9,12 +9,12 @@ command -v cc >/dev/null || {
     echo "A C compiler is missing: apt-get install gcc libc6-dev python3-dev" >&2
     exit 1
 }
-# Away from pyproject.toml, of which setuptools would make a package. Types are checked by `make check`; here others'
+# FOLDER has no pyproject.toml, of which setuptools would make a package. Types are checked by `make check`; here others'
 # may be missing. Without debugging symbols, which name folders: the same source gives the same machine code.
 modules="accounts/cursor accounts/lookups accounts/mistakes accounts/names accounts/near accounts/plan accounts/search
     store/people"
 # shellcheck disable=SC2046
-MYPYC_DEBUG_LEVEL=0 "$python" -m mypyc --ignore-missing-imports --follow-imports=skip \
+MYPYC_DEBUG_LEVEL=0 "$python" -m mypyc --config-file= --ignore-missing-imports --follow-imports=skip \
     $(for module in $modules; do echo "frontdesk/$module.py"; done) >compile.log 2>&1 || {
     cat compile.log >&2
     exit 1

@@ -26,8 +26,8 @@ _QUESTIONS = 2
 # Seconds after which a search is due at each statement, for each that waits: in the proportion of what it takes alone.
 # Of one word; of up to four; and of more, for which there's less to find.
 _DUE_ONE = (0.0, 0.0002, 0.0006)
-_DUE_FEW = (0.0014, 0.0018, 0.0021)
-_DUE_MANY = (0.0006, 0.001, 0.0013)
+_DUE_FEW = (0.0012, 0.0016, 0.0018)
+_DUE_MANY = (0.0004, 0.0007, 0.0009)
 _FEW = 4
 # Seconds after which it's due however many wait.
 _DUE_MOST = 1.0
