@@ -7,7 +7,7 @@ import select
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 CLIENTS = 32
 # Seconds without any answer after which nothing is waited for any more.
@@ -23,7 +23,7 @@ class _Client:
     kind: str = ""
     began: float = 0.0
     # What has come of the answer.
-    data: bytes = field(default=b"", repr=False)
+    data: bytes = b""
 
     def ask(self, kinds: Sequence[str]) -> None:
         self.kind = self.rng.choice(kinds)
@@ -43,7 +43,7 @@ class _Client:
             return False
         if not head.startswith(b"HTTP/1.1 200 "):
             raise RuntimeError(f"{self.kind}: {head[:80]!r} {body[:200]!r}")
-        return len(body) >= int(head.partition(b"content-length: ")[2].partition(b"\r")[0])
+        return len(body) >= int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
 
 
 def crowd(
@@ -57,20 +57,19 @@ def crowd(
     """
     kinds = list(servers[0][1])
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
-    # Who pauses: until when, and who.
-    paused: list[tuple[float, int]] = []
     clients: dict[int, _Client] = {}
     with contextlib.ExitStack() as stack:
         poll = stack.enter_context(select.epoll())
-        until = time.perf_counter() + seconds
         for number in range(CLIENTS):
             port, requests = servers[number % len(servers)]
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             poll.register(connection, select.EPOLLIN)
-            client = _Client(connection, requests, random.Random(number))
-            clients[connection.fileno()] = client
-            paused.append((time.perf_counter() + pause * client.rng.random(), connection.fileno()))
+            clients[connection.fileno()] = _Client(connection, requests, random.Random(number))
+        began = time.perf_counter()
+        until = began + seconds
+        # Who pauses: until when, and the file descriptor of the connection.
+        paused = [(began + pause * client.rng.random(), file) for file, client in clients.items()]
         heapq.heapify(paused)
         while (now := time.perf_counter()) < until:
             while paused and paused[0][0] <= now:
@@ -78,13 +77,13 @@ def crowd(
             ready = poll.poll(max(0.0, paused[0][0] - now) if paused else _PATIENCE)
             if not ready and not paused:
                 raise RuntimeError(f"no answer in {_PATIENCE} s")
-            for number, _ in ready:
-                client = clients[number]
+            for file, _ in ready:
+                client = clients[file]
                 if client.answered():
                     now = time.perf_counter()
                     times[client.kind].append((now - client.began) * 1000)
                     if pause:
-                        heapq.heappush(paused, (now + pause, number))
+                        heapq.heappush(paused, (now + pause, file))
                     else:
                         client.ask(kinds)
     return times
