@@ -27,6 +27,7 @@ class Range(NamedTuple):
     the first three fields, no two of which are the same.
 
     `scattered`: the range holds one of the words only, the others have to be looked for in each person.
+    `start`: what is read of it, if an earlier range holds the rest: from here on.
     """
 
     stage: int
@@ -34,6 +35,7 @@ class Range(NamedTuple):
     low: str
     high: str
     scattered: bool = False
+    start: str = ""
 
 
 class Plan(NamedTuple):
@@ -120,13 +122,18 @@ def homophones(words: Words, latin: Words) -> list[Range]:
 class _Ranges:
     def __init__(self) -> None:
         self.ranges: list[Range] = []
-        self._seen: set[tuple[str, str]] = set()
+        # How far the ranges that begin with a key go.
+        self._ends: dict[str, str] = {}
 
     def add(self, stage: int, key: str, end: str = _END) -> None:
+        """Keys from `key` to `key` and `end`, if they aren't there yet."""
         key = key[: names.KEY_MAX + 1].rstrip()
-        if (key, end) not in self._seen:
-            self._seen.add((key, end))
-            self.ranges.append(Range(stage, len(self.ranges), key, key + end))
+        held = self._ends.get(key, "")
+        if held < end:
+            self._ends[key] = end
+            self.ranges.append(
+                Range(stage, len(self.ranges), key, key + end, start=key + held if held else "")
+            )
 
 
 def _ways_to_write(words: Words) -> list[Words]:

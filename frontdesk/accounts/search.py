@@ -103,7 +103,7 @@ class _Page:
             # Few are found by two keys; if these are not few, the next turn reads more.
             want = self._limit - len(self._found) + 1 + (self._limit if turn else _SPARE)
             most = want + sum(_SCATTERED_MAX for r in left if r.scattered)
-            asked = [(r.low, r.high, _SCATTERED_MAX if r.scattered else want) for r in left]
+            asked = [(r.start or r.low, r.high, _SCATTERED_MAX if r.scattered else want) for r in left]
             low, after = self._from(left[0])
             asked[0] = (low, *asked[0][1:])
             rows = await scan(store.Scan(asked, most, after))
@@ -142,11 +142,11 @@ class _Page:
 
     def _from(self, range_: Range) -> tuple[str, UUID]:
         # Of a scattered range only the first are read at all, so it's always read from its beginning.
-        position = self._position
+        position, start = self._position, range_.start or range_.low
         if position is None or range_[:3] != position[:3] or range_.scattered:
-            return range_.low, store.FIRST
+            return start, store.FIRST
         # Never from before the range: a cursor of one's own making could name any key.
-        return max((position.key, position.account_id), (range_.low, store.FIRST))
+        return max((position.key, position.account_id), (start, store.FIRST))
 
     def _consider(self, range_: Range, row: store.Match) -> None:
         if row.username is None or row.name is None or row.account_id in self._found:
@@ -177,10 +177,8 @@ class _Page:
         )
 
     def _has_all_words(self, username: str, name: str) -> bool:
-        if username.isascii() and name.isascii():
-            # Nearly all who are looked through fail here, for a fraction of the cost.
-            plain = f"{username} {name}".lower().replace("'", "")
-            if not all(word in plain for word in self._plan.words):
-                return False
+        # Nearly all who are looked through don't.
+        if not names.may_have(username, name, self._plan.words):
+            return False
         tokens = names.tokens_of(username, name)
         return all(any(token.startswith(word) for token in tokens) for word in self._plan.words)

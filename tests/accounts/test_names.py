@@ -4,12 +4,15 @@ from functools import cache
 from string import ascii_lowercase
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frontdesk.accounts import mistakes
 from frontdesk.accounts.mistakes import ONE, allowed, meant, one_away, remainders, typed_remainders
-from frontdesk.accounts.names import KEY_MAX, KEYS_MAX, keys_of, tokens_of, vocabulary_of, words_of
+from frontdesk.accounts.names import KEY_MAX, KEYS_MAX, keys_of, may_have, tokens_of, vocabulary_of, words_of
+
+# Of many scripts, with what joins, marks or changes letters, and what stands between words.
+_LETTERS = "abcİıéøßœŁ\u0301\u0308王伟明国さトー김수أعلىمحАйяςΣοὐराहुजै'’`´.-_·\u00ad ７Ａ½ﬁ"
 
 
 @pytest.mark.parametrize(
@@ -109,6 +112,28 @@ def test_folding_what_was_folded_changes_nothing(text: str) -> None:
 @given(st.text(alphabet="abcdeéøß王伟김あА -", min_size=1, max_size=30))
 def test_every_word_of_a_name_is_a_token_of_it(name: str) -> None:
     assert set(words_of(name)) <= tokens_of("x", name)
+
+
+@settings(max_examples=500)
+@given(
+    st.text(alphabet=_LETTERS, min_size=1, max_size=20), st.text(alphabet=_LETTERS, min_size=1, max_size=20)
+)
+def test_nobody_is_ruled_out_by_the_beginning_of_a_token(username: str, name: str) -> None:
+    for token in tokens_of(username, name):
+        assert may_have(username, name, (token, token[:1]))
+
+
+@pytest.mark.parametrize(
+    ("username", "name", "words"),
+    [
+        ("jsmith", "Jennifer Smith", ("jennifer", "wong")),
+        ("bjorn", "Björn Müller", ("bjorn", "muller", "x")),
+        ("nata", "Наталья Петрова", ("natalya", "сысоева")),
+        ("wangwei", "王伟", ("王", "明")),
+    ],
+)
+def test_who_has_not_all_the_letters_is_ruled_out(username: str, name: str, words: tuple[str, ...]) -> None:
+    assert not may_have(username, name, words)
 
 
 @pytest.mark.parametrize(

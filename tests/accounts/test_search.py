@@ -275,14 +275,29 @@ async def test_no_username_is_near_a_character(db: asyncpg.Connection) -> None:
     assert await found(db, "伟") == []
 
 
+async def test_who_is_called_exactly_so_is_not_read_again_as_one_whose_name_begins_so(
+    db: asyncpg.Connection,
+) -> None:
+    for n in range(8):
+        await add(db, f"u{n}", "Olga Orlova")
+        await add(db, f"v{n}", "Olga Orlovask")
+    asked = _Asked(db)
+    page = await search(Lookups(asked), "olga orlova", limit=12)
+    assert [person.name for person in page.people] == ["Olga Orlova"] * 8 + ["Olga Orlovask"] * 4
+    # Read twice, they'd leave no room for the others.
+    assert asked.scans == 1
+
+
 class _Asked:
-    """Counts the probes of each question to the vocabulary."""
+    """Counts the scans, and the probes of each question to the vocabulary."""
 
     def __init__(self, db: asyncpg.Connection) -> None:
         self._db = db
+        self.scans = 0
         self.probes: list[int] = []
 
     async def fetch(self, query: str, *arguments: list[str]) -> list[asyncpg.Record]:
+        self.scans += "array_agg(f.key" in query
         if "people_remainders" in query:
             self.probes += [len(probes.split()) for probes in arguments[3]]
         found: list[asyncpg.Record] = await self._db.fetch(query, *arguments)
