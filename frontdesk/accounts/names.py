@@ -43,6 +43,8 @@ _SIGNS = (
 )
 _WORDS = re.compile(f"[{_HAN}{_KANA}]+|(?:[^\\W_{_HAN}{_KANA}]|[{_SIGNS}])+")
 _ASCII_WORDS = re.compile("[a-z0-9]+")
+# In lower case, and nothing else.
+_ASCII_LETTERS = {n: ord(chr(n).lower()) if chr(n).isalnum() else None for n in range(128)}
 _HAS_HAN = re.compile(f"[{_HAN}]").search
 _HAS_KANA = re.compile(f"[{_KANA}]").search
 _HAS_GREEK = re.compile("[\u0370-\u03ff\u1f00-\u1fff]").search
@@ -105,13 +107,12 @@ def tokens_of(username: str, name: str) -> frozenset[str]:
 def may_have(username: str, name: str, words: Words) -> bool:
     """Whether each of `words` may begin a token of a person: no is certain, at a fifth of what tokens_of costs."""
     text = f"{name} {username}"
-    if text.isascii():
-        letters = "".join(_ASCII_WORDS.findall(text.lower()))
-    else:
-        letters = _plain("".join(_WORDS.findall(_lower(text))))
+    letters = (
+        text.translate(_ASCII_LETTERS) if text.isascii() else _plain("".join(_WORDS.findall(_lower(text))))
+    )
     # What isn't written in Latin letters has tokens that are.
-    native = letters.isascii()
-    return all(word in letters for word in words if native or not word.isascii())
+    latin = letters.isascii()
+    return all(word in letters or (word.isascii() and not latin) for word in words)
 
 
 def fold(word: str) -> str:

@@ -135,55 +135,52 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
     """What the vocabulary knows of what each asks for."""
     rows = await db.fetch(
         """
-        SELECT q.q, found.kind, found.n, found.words, found.people
+        SELECT q.q, found.kind, found.n, found.word, found.people
           FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[])
                WITH ORDINALITY AS q (words, beginnings, remainders, probes, backwards, completions, q)
          CROSS JOIN LATERAL (
-        SELECT 0 AS kind, 0 AS n, array_agg(w.word) AS words, array_agg(w.people) AS people
+        SELECT 0 AS kind, 0 AS n, w.word, w.people
           FROM unnest(string_to_array(q.words, E'\\n')) AS asked (word)
           JOIN people_words w ON w.word = asked.word COLLATE "C"
         UNION ALL
-        SELECT 1, b.n::integer, w.words, NULL
+        SELECT 1, b.n::integer, w.word, w.people
           FROM unnest(string_to_array(q.beginnings, E'\\n')) WITH ORDINALITY AS b (word, n)
          CROSS JOIN LATERAL (
-                SELECT array_agg(word) AS words
-                  FROM (SELECT word, people
-                          FROM ((SELECT word, people FROM people_words
-                                  WHERE word >= b.word COLLATE "C" AND word < (b.word || '~') COLLATE "C"
-                                  ORDER BY word LIMIT 400)
-                                UNION
-                                SELECT word, people
-                                  FROM (SELECT word, people FROM people_words
-                                         ORDER BY people DESC, word LIMIT 1000) common
-                                 WHERE length(b.word) < 3 AND starts_with(word, b.word)) beginning
-                         ORDER BY people DESC, word LIMIT q.completions) commonest) w
+                SELECT word, people
+                  FROM ((SELECT word, people FROM people_words
+                          WHERE word >= b.word COLLATE "C" AND word < (b.word || '~') COLLATE "C"
+                          ORDER BY word LIMIT 400)
+                        UNION
+                        SELECT word, people
+                          FROM (SELECT word, people FROM people_words
+                                 ORDER BY people DESC, word LIMIT 1000) common
+                         WHERE length(b.word) < 3 AND starts_with(word, b.word)) beginning
+                 ORDER BY people DESC, word LIMIT q.completions) w
         UNION ALL
-        SELECT 2, t.n::integer, r.words, r.people
+        SELECT 2, t.n::integer, r.word,
+               coalesce(r.magnitude, (SELECT length(ltrim(people::bit(32)::text, '0'))
+                                        FROM people_words WHERE word = r.word), 0)
           FROM unnest(string_to_array(q.remainders, E'\\n')) WITH ORDINALITY AS t (remainders, n)
          CROSS JOIN LATERAL (
-                SELECT array_agg(word) AS words,
-                       array_agg(coalesce(magnitude, (SELECT length(ltrim(people::bit(32)::text, '0'))
-                                                        FROM people_words WHERE word = found.word), 0)) AS people
-                  FROM (SELECT r.word, r.magnitude
-                          FROM unnest(string_to_array(t.remainders, ' ')::integer[]) AS u (remainder)
-                         CROSS JOIN LATERAL (SELECT word, magnitude FROM people_remainders r
-                                              WHERE r.remainder = u.remainder ORDER BY word LIMIT 32) r
-                         LIMIT 300) found) r
+                SELECT r.word, r.magnitude
+                  FROM unnest(string_to_array(t.remainders, ' ')::integer[]) AS u (remainder)
+                 CROSS JOIN LATERAL (SELECT word, magnitude FROM people_remainders r
+                                      WHERE r.remainder = u.remainder ORDER BY word LIMIT 32) r
+                 LIMIT 300) r
         UNION ALL
-        SELECT 3, 0, array_agg(key), NULL
+        SELECT 3, 0, key, 0
           FROM (SELECT DISTINCT key
                   FROM (SELECT key FROM people_keys
                          WHERE key = ANY (string_to_array(q.probes, E'\\n')) ORDER BY key LIMIT 1000) k
                  LIMIT 24) u
         UNION ALL
-        SELECT 3, 0, array_agg(key), NULL
+        SELECT 3, 0, key, 0
           FROM (SELECT DISTINCT key
                   FROM (SELECT key FROM people_keys
                          WHERE reverse(key) = ANY (string_to_array(q.backwards, E'\\n'))
                            AND key < 'b' COLLATE "C" AND strpos(key, ' ') = 0
                          ORDER BY reverse(key) LIMIT 1000) k
                  LIMIT 24) b) found
-         WHERE found.words IS NOT NULL
         """,
         ["\n".join(each.words) for each in asked],
         ["\n".join(each.beginnings) for each in asked],
@@ -193,16 +190,16 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
         [each.completions for each in asked],
     )
     found = [Words({}, {}, {}, []) for _ in asked]
-    for q, kind, n, words, people in rows:
-        known = found[q - 1]
+    for q, kind, n, word, people in rows:
+        words = found[q - 1]
         if kind == 0:
-            known.people.update(zip(words, people, strict=True))
+            words.people[word] = people
         elif kind == 1:
-            known.completions[n - 1] = words
+            words.completions.setdefault(n - 1, []).append(word)
         elif kind == 2:
-            known.near[n - 1] = dict(zip(words, people, strict=True))
+            words.near.setdefault(n - 1, {})[word] = people
         else:
-            known.probed.extend(words)
+            words.probed.append(word)
     return found
 
 
