@@ -10,7 +10,22 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.stack import GOSS, Edge, Stack, run
+from tests.stack import GOSS, PROJECT, SERVICE, Edge, Stack, container, run
+
+# Another service than ours: it tells what it was asked.
+_TELLING = """
+import http.server, json
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        length = int(self.headers.get('Content-Length') or 0)
+        said = json.dumps({'path': self.path, 'headers': dict(self.headers), 'body': self.rfile.read(length).decode()})
+        self.send_response(200)
+        self.send_header('Content-Length', str(len(said)))
+        self.end_headers()
+        self.wfile.write(said.encode())
+    do_GET = do_POST
+http.server.ThreadingHTTPServer(('', 9000), Handler).serve_forever()
+"""
 
 
 @pytest.fixture
@@ -27,6 +42,12 @@ def browser(edge: Edge) -> Iterator[httpx.Client]:
 def client(edge: Edge, **headers: str) -> httpx.Client:
     """A client that takes the self-signed certificate."""
     return httpx.Client(base_url=edge.url, verify=False, timeout=20, headers=headers)
+
+
+def behind_edge(name: str, program: str = _TELLING) -> contextlib.AbstractContextManager[str]:
+    """The id of a container that an edge reaches by `name`, with others of that name; what it runs is Python."""
+    network = (f"--network={PROJECT}_service", f"--network-alias={name}")
+    return container(*network, "--entrypoint=python", SERVICE, "-c", program)
 
 
 def register(http: httpx.Client) -> tuple[str, str]:

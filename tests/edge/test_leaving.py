@@ -6,21 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.edge.conftest import client
-from tests.stack import PROJECT, SERVICE, Stack, container, docker, until
+from tests.edge.conftest import behind_edge, client
+from tests.stack import Stack, docker, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
-_SERVING = """
-import http.server
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        self.rfile.read(int(self.headers.get('Content-Length') or 0))
-        self.send_response(204)
-        self.end_headers()
-    do_GET = do_POST
-http.server.ThreadingHTTPServer(('', 9000), Handler).serve_forever()
-"""
 # Its queue is full, so the kernel doesn't answer who wants to connect: as from an address where nobody is any more.
 _SILENT = """
 import socket, time
@@ -32,18 +22,14 @@ time.sleep(600)
 
 @pytest.mark.parametrize("left", [1, 2])
 def test_whoever_waited_for_it_is_answered_by_another(stack: Stack, left: int) -> None:
-    def replica(program: str) -> contextlib.AbstractContextManager[str]:
-        behind = (f"--network={PROJECT}_service", "--network-alias=replicas", "--entrypoint=python")
-        return container(*behind, SERVICE, "-c", program)
-
     with contextlib.ExitStack() as open_until_the_end:
         for _ in range(left):
-            open_until_the_end.enter_context(replica(_SERVING))
-        silent = open_until_the_end.enter_context(replica(_SILENT))
+            open_until_the_end.enter_context(behind_edge("replicas"))
+        silent = open_until_the_end.enter_context(behind_edge("replicas", _SILENT))
         edge = open_until_the_end.enter_context(stack.another_edge(EDGE_API="replicas:9000"))
         http = open_until_the_end.enter_context(client(edge))
         asking = open_until_the_end.enter_context(ThreadPoolExecutor(64))
-        until(lambda: http.get("/api/v1/").status_code == 204)
+        until(lambda: http.get("/api/v1/").status_code == 200)
         # A failed one isn't asked for a second: let it be asked again.
         time.sleep(2.5)
 
@@ -57,7 +43,9 @@ def test_whoever_waited_for_it_is_answered_by_another(stack: Stack, left: int) -
             time.sleep(0.02)
         gone.result()
         statuses = [answer.result().status_code for answer in answers]
+        asked = {answer.result().json().get("path") for answer in answers}
         waited = [line for line in edge.log() if float(str(line["seconds"])) > 0.9]
 
     assert waited, "none was sent to the silent one"
-    assert statuses == [204] * len(statuses)
+    assert statuses == [200] * len(statuses)
+    assert asked == {"/api/v1/"}

@@ -7,25 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.edge.conftest import client, register
-from tests.stack import PROJECT, ROOT, SERVICE, Stack, container, until
+from tests.edge.conftest import behind_edge, client, register
+from tests.stack import ROOT, Stack, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
-
-# Another service: it tells what it was asked.
-_PROGRAM = """
-import http.server, json
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        length = int(self.headers.get('Content-Length') or 0)
-        said = json.dumps({'path': self.path, 'headers': dict(self.headers), 'body': self.rfile.read(length).decode()})
-        self.send_response(200)
-        self.send_header('Content-Length', str(len(said)))
-        self.end_headers()
-        self.wfile.write(said.encode())
-    do_GET = do_POST
-http.server.ThreadingHTTPServer(('', 9000), Handler).serve_forever()
-"""
 
 
 def test_only_who_is_logged_in_comes_through_and_the_service_learns_who(stack: Stack, tmp_path: Path) -> None:
@@ -35,9 +20,8 @@ def test_only_who_is_logged_in_comes_through_and_the_service_learns_who(stack: S
     (templates / "protected.conf.template").write_text(example.replace("PROTECTED_SERVICE", "protected:9000"))
     site = templates / "site.conf.template"
     site.write_text(site.read_text() + "include /tmp/protected.conf;\n")
-    behind = (f"--network={PROJECT}_service", "--network-alias=protected", "--entrypoint=python")
     with (
-        container(*behind, SERVICE, "-c", _PROGRAM),
+        behind_edge("protected"),
         stack.another_edge(f"--volume={templates}:/etc/nginx/templates:ro") as edge,
         client(edge) as http,
     ):
