@@ -12,11 +12,12 @@ import pytest
 
 from tests.stack import GOSS, PROJECT, SERVICE, Edge, Stack, container, run
 
-# Another service than ours: it tells what it was asked.
+# Another service than ours: it tells what it was asked, after the seconds that ?wait= says.
 _TELLING = """
-import http.server, json
+import http.server, json, time
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
+        time.sleep(float(self.path.partition('?wait=')[2] or 0))
         length = int(self.headers.get('Content-Length') or 0)
         said = json.dumps({'path': self.path, 'headers': dict(self.headers), 'body': self.rfile.read(length).decode()})
         self.send_response(200)
