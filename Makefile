@@ -317,6 +317,10 @@ N ?= 10000 100000
 bench-search: $(COMPILED)/.made ## Measure search as the image has it: make bench-search N="100000 1000000"
 	$(AS_COMPILED) $(BIN)/python -m bench.search $(N) $(ARGS)
 
+.PHONY: bench-import
+bench-import: $(COMPILED)/.made ## Measure imports as the image has them, and searches meanwhile
+	$(AS_COMPILED) $(BIN)/python -m bench.importing $(ARGS)
+
 .PHONY: bench-tuning
 bench-tuning: $(STAMP) ## Measure what the settings of nginx and PostgreSQL are worth (needs Docker)
 	$(BIN)/python -m bench.tuning $(ARGS)

@@ -21,7 +21,8 @@ from frontdesk import sigterm
 from frontdesk.accounts.checking import Fault, Rejected
 from frontdesk.accounts.cores import available_cores
 from frontdesk.accounts.exporting import Format, export_rows
-from frontdesk.accounts.importing import Tally, full_pace, gentle_pace, import_rows
+from frontdesk.accounts.importing import Tally, import_rows
+from frontdesk.accounts.pace import full_pace, gentle_pace
 from frontdesk.accounts.rows import Rows
 from frontdesk.api.problems import FIELD_DETAILS, PROBLEMS
 from frontdesk.errors import EmailTaken, OperatorError, UsernameTaken

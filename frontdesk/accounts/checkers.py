@@ -15,6 +15,7 @@ from typing import IO
 import msgspec
 
 from frontdesk.accounts.checking import Checked, check_chunk
+from frontdesk.accounts.pace import Pace
 from frontdesk.accounts.rows import Chunk
 from frontdesk.errors import OperatorError
 
@@ -22,11 +23,11 @@ _LENGTH = struct.Struct("<I")
 
 
 class Checker:
-    """A process that checks chunks, one at a time. nice: how much it yields to others, as nice(1) counts."""
+    """A process that checks chunks at a pace, one at a time."""
 
-    def __init__(self, *, nice: int = 0) -> None:
+    def __init__(self, pace: Pace) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__, str(nice)],
+            [sys.executable, "-P", "-m", __name__, msgspec.json.encode(pace)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             # Ctrl-C is for us; it ends when we close its input, or are gone.
@@ -58,15 +59,15 @@ class Checker:
                 pipe.close()
 
 
-def serve(nice: int) -> None:
+def serve(pace: Pace) -> None:
     """Check what comes in until there's no more."""
-    os.nice(nice)
+    os.nice(pace.nice)
     # Chunks have no cycles; looking for them takes a tenth of the time.
     gc.disable()
     while (data := _receive(sys.stdin.buffer)) is not None:
         chunk = msgspec.msgpack.decode(data, type=Chunk)
         try:
-            _send(sys.stdout.buffer, msgspec.msgpack.encode(check_chunk(chunk)))
+            _send(sys.stdout.buffer, msgspec.msgpack.encode(check_chunk(chunk, pace)))
         except BrokenPipeError:
             os._exit(1)
 
@@ -87,4 +88,4 @@ def _receive(file: IO[bytes]) -> bytes | None:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(msgspec.json.decode(sys.argv[1], type=Pace))

@@ -20,6 +20,7 @@ from msgspec import Struct
 from frontdesk.accounts import identity
 from frontdesk.accounts.foreign_hashes import check_foreign_hash
 from frontdesk.accounts.indexing import Entries, Entry, entry_of, gather
+from frontdesk.accounts.pace import Pace, rested
 from frontdesk.accounts.rows import COLUMNS, REQUIRED, Chunk, Raw
 from frontdesk.errors import FieldError, FieldRefused, HashRefused
 
@@ -101,9 +102,9 @@ class Checked(Struct, frozen=True, array_like=True):
     position: int
 
 
-def check_chunk(chunk: Chunk) -> Checked:
+def check_chunk(chunk: Chunk, pace: Pace) -> Checked:
     """Every row of a chunk, either as a candidate or as rejected."""
-    found = [check_row(raw, chunk.header) for raw in chunk.rows]
+    found = [check_row(raw, chunk.header) for raw in rested(chunk.rows, pace)]
     candidates = [row for row in found if isinstance(row, Candidate)]
     # Two imports at once that meet on the same people meet in the same order.
     candidates.sort(key=attrgetter("email_key"))

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 from frontdesk.accounts.checkers import Checker
@@ -24,6 +25,7 @@ from frontdesk.accounts.checking import (
     rejected,
 )
 from frontdesk.accounts.indexing import add_entries
+from frontdesk.accounts.pace import Pace, Rested, parts
 from frontdesk.accounts.rows import Chunk, Rows
 from frontdesk.errors import OperatorError, Unavailable
 from frontdesk.store import importing as store
@@ -33,28 +35,6 @@ from frontdesk.store.connection import Database, Queries
 PATIENCE = 120.0
 # With fewer new people than these, the planner's old statistics are good enough.
 _ANALYSE_FROM = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How hard an import works. rows: in a transaction. processes: that check rows; 0, a thread of this one.
-    lanes: transactions at once. rest: seconds without work for each second of it. nice: of the processes."""
-
-    rows: int
-    processes: int
-    lanes: int
-    rest: float = 0.0
-    nice: int = 0
-
-
-def full_pace(cores: int) -> Pace:
-    """As fast as `cores` allow."""
-    return Pace(rows=5000, processes=cores, lanes=2)
-
-
-def gentle_pace() -> Pace:
-    """What people who search and log in meanwhile hardly notice: one short transaction at a time, and pauses."""
-    return Pace(rows=500, processes=1, lanes=1, rest=0.5, nice=15)
 
 
 @dataclass(slots=True)
@@ -82,7 +62,7 @@ async def import_rows(
     """
     with _checked(rows, pace) as checked:
         lanes = [
-            asyncio.create_task(_store_all(db, checked, reject=reject, tally=tally, rest=pace.rest))
+            asyncio.create_task(_store_all(db, checked, pace=pace, reject=reject, tally=tally))
             for _ in range(pace.lanes)
         ]
         try:
@@ -100,18 +80,16 @@ async def import_rows(
 
 
 async def _store_all(
-    db: Database, checked: "_Stream", *, reject: Callable[[Rejected], None], tally: Tally, rest: float
+    db: Database, checked: "_Stream", *, pace: Pace, reject: Callable[[Rejected], None], tally: Tally
 ) -> None:
     while (found := await checked.next()) is not None:
-        began = time.monotonic()
-        outcome = await _store(db, found.candidates, tally)
+        outcome = await _store(db, found.candidates, pace, tally)
         for row in (*found.rejected, *outcome.rejected):
             reject(row)
         tally.added += len(outcome.added)
         tally.there += outcome.there
         tally.rejected += len(found.rejected) + len(outcome.rejected)
         tally.position = max(tally.position, found.position)
-        await asyncio.sleep(rest * (time.monotonic() - began))
 
 
 @dataclass(slots=True)
@@ -121,14 +99,14 @@ class _Outcome:
     rejected: list[Rejected] = field(default_factory=list)
 
 
-async def _store(db: Database, candidates: Candidates, tally: Tally) -> _Outcome:
+async def _store(db: Database, candidates: Candidates, pace: Pace, tally: Tally) -> _Outcome:
     # Ids that a transaction wrote whose commit was sent and not answered.
     ours: set[UUID] = set()
     give_up_at: float | None = None
     while True:
         try:
             async with db.transaction() as transaction:
-                outcome = await _insert(transaction, candidates, ours)
+                outcome = await _insert(Rested(transaction, pace.rest), candidates, pace, ours)
                 ours = ours | outcome.added
             tally.waiting = False
             return outcome
@@ -143,7 +121,7 @@ async def _store(db: Database, candidates: Candidates, tally: Tally) -> _Outcome
             await asyncio.sleep(0.5)
 
 
-async def _insert(db: Queries, candidates: Candidates, ours: set[UUID]) -> _Outcome:
+async def _insert(db: Queries, candidates: Candidates, pace: Pace, ours: set[UUID]) -> _Outcome:
     outcome = _Outcome()
     left = list(range(len(candidates.id)))
     while left:
@@ -151,7 +129,10 @@ async def _insert(db: Queries, candidates: Candidates, ours: set[UUID]) -> _Outc
         values = {field: getattr(candidates, field) for field in _STORED}
         if not whole:
             values = {field: [column[n] for n in left] for field, column in values.items()}
-        inserted = set(await store.insert_accounts(db, **values))
+        inserted: set[UUID] = set()
+        for part in parts(len(left), pace.stretch):
+            some = {field: column[part] for field, column in values.items()}
+            inserted.update(await store.insert_accounts(db, **some))
         outcome.added |= inserted
         new = [n for n in left if candidates.id[n] in inserted]
         if new:
@@ -163,6 +144,7 @@ async def _insert(db: Queries, candidates: Candidates, ours: set[UUID]) -> _Outc
                 usernames=candidates.username,
                 display_names=candidates.name,
                 only=only,
+                stretch=pace.stretch,
             )
         left = [n for n in left if candidates.id[n] not in inserted]
         if left:
@@ -233,7 +215,7 @@ class _Stream:
 @contextlib.contextmanager
 def _checked(rows: Rows, pace: Pace) -> Iterator[_Stream]:
     stream = _Stream(size=2)
-    checkers = [Checker(nice=pace.nice) for _ in range(pace.processes)]
+    checkers = [Checker(pace) for _ in range(pace.processes)]
     chunks = rows.chunks(pace.rows)
     reading = threading.Lock()
     running = max(1, len(checkers))
@@ -257,7 +239,7 @@ def _checked(rows: Rows, pace: Pace) -> Iterator[_Stream]:
             with contextlib.suppress(BaseException):
                 stream.put(None)
 
-    for check in [checker.check for checker in checkers] or [check_chunk]:
+    for check in [checker.check for checker in checkers] or [partial(check_chunk, pace=pace)]:
         # A daemon, because it may be waiting for a pipe that never ends.
         threading.Thread(target=work, args=(check,), daemon=True).start()
     try:

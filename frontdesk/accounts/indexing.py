@@ -13,10 +13,14 @@ from msgspec import Struct
 
 from frontdesk.accounts import names
 from frontdesk.accounts.mistakes import ONE, allowed, remainders
+from frontdesk.accounts.pace import parts
 from frontdesk.store import people as store
 from frontdesk.store.connection import Queries
 
 Part = TypeVar("Part")
+
+# Rows of the index that a person has, about.
+_ROWS_A_PERSON = 5
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -101,22 +105,38 @@ async def add_entries(
     usernames: Sequence[str],
     display_names: Sequence[str],
     only: Container[int] | None = None,
+    stretch: int = 5000,
 ) -> None:
     """Let new people be found at once. One call a transaction, the one that writes their accounts.
 
     ids, usernames, display_names: whose entries these are, by place. only: the places that count, if it's not all.
+    stretch: how many people a statement is about.
     """
     keys = _of(entries.keys, entries.key_owners, only)
     owners = _of(entries.key_owners, entries.key_owners, only)
-    await store.insert_keys(db, keys, owners, ids=ids, usernames=usernames, names=display_names)
+    most = stretch * _ROWS_A_PERSON
+    for part in parts(len(keys), most):
+        whose = sorted(set(owners[part]))
+        places = {owner: place for place, owner in enumerate(whose)}
+        await store.insert_keys(
+            db,
+            keys[part],
+            [places[owner] for owner in owners[part]],
+            ids=[ids[owner] for owner in whose],
+            usernames=[usernames[owner] for owner in whose],
+            names=[display_names[owner] for owner in whose],
+        )
     words = list(dict.fromkeys(_of(entries.words, entries.word_owners, only)))
-    await _add_words(db, words, _of(entries.sampled, entries.sampled_owners, only))
+    await _add_words(db, words, _of(entries.sampled, entries.sampled_owners, only), most=most)
 
 
-async def _add_words(db: Queries, words: Sequence[str], sampled: Sequence[str]) -> None:
+async def _add_words(db: Queries, words: Sequence[str], sampled: Sequence[str], *, most: int = 1000) -> None:
+    """`words`, sorted, and those that count in the frequencies, at most `most` rows a statement."""
     counts = Counter(sampled)
     # What changes of how common a word is, as its remainders tell it: seldom, as it's told in powers of two.
-    magnitudes = dict.fromkeys(await store.add_words(db, words), 0)
+    magnitudes: dict[str, int] = {}
+    for part in parts(len(words), most):
+        magnitudes |= dict.fromkeys(await store.add_words(db, words[part]), 0)
     if counts:
         # In one order everywhere: two who count at once would lock each other out.
         people = await store.count_words(db, sorted(counts), [counts[word] for word in sorted(counts)])
@@ -129,8 +149,8 @@ async def _add_words(db: Queries, words: Sequence[str], sampled: Sequence[str]) 
         if len(word) >= ONE
         for rest in sorted(remainders(word, allowed(word)))
     ]
-    if rests:
-        await store.put_remainders(db, rests)
+    for part in parts(len(rests), most):
+        await store.put_remainders(db, rests[part])
 
 
 async def _release_words(db: Queries, gone: Sequence[str], *, kept: frozenset[str]) -> None:

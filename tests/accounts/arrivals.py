@@ -8,7 +8,8 @@ from typing import Any
 import asyncpg
 
 from frontdesk.accounts.checking import Rejected
-from frontdesk.accounts.importing import Pace, Tally, import_rows
+from frontdesk.accounts.importing import Tally, import_rows
+from frontdesk.accounts.pace import Pace
 from frontdesk.accounts.rows import Rows
 from frontdesk.store.connection import Database
 

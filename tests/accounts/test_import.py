@@ -15,10 +15,10 @@ import bcrypt
 import pytest
 
 from frontdesk.accounts.checking import NO_PASSWORD
-from frontdesk.accounts.importing import Pace
 from frontdesk.accounts.indexing import index_person
 from frontdesk.accounts.login import log_in
 from frontdesk.accounts.lookups import Lookups
+from frontdesk.accounts.pace import Pace
 from frontdesk.accounts.search import search
 from frontdesk.accounts.service import Service
 from frontdesk.errors import OperatorError, WrongCredentials
@@ -28,6 +28,7 @@ from tests.accounts.arrivals import ALONE, bring_in, counts, crowd, everybody, i
 pytestmark = pytest.mark.anyio
 
 PASSWORD = "eight grey gulls on a wall"
+_SHORT = Pace(rows=100, processes=1, lanes=1, stretch=7, rest=0.1)
 _KEY = b64encode(pbkdf2_hmac("sha256", PASSWORD.encode(), b"salt of ages", 1000)).decode()
 _KEYCLOAK = {
     "secretData": {"value": _KEY, "salt": b64encode(b"salt of ages").decode()},
@@ -108,14 +109,15 @@ async def test_hidden_and_disabled_people_are_not_found(service: Service, db: as
     assert await index_of(db) == [[], [], []]
 
 
+@pytest.mark.parametrize("pace", [ALONE, _SHORT], ids=["at once", "in stretches"])
 @pytest.mark.parametrize("there", [0, 1], ids=["into an empty directory", "with half of them there"])
 async def test_the_index_is_the_same_as_if_each_had_registered(
-    service: Service, db: asyncpg.Connection, there: int
+    service: Service, db: asyncpg.Connection, there: int, pace: Pace
 ) -> None:
     rows = [{**row, "id": str(uuid4())} for row in crowd(300)]
     if there:
         await bring_in(service.db, ndjson(*rows[::2]))
-    tally, _ = await bring_in(service.db, ndjson(*rows))
+    tally, _ = await bring_in(service.db, ndjson(*rows), pace)
     assert counts(tally) == ((150, 150, 0) if there else (300, 0, 0))
     imported = await index_of(db)
     await db.execute("TRUNCATE people_keys, people_words, people_remainders")
@@ -217,7 +219,11 @@ async def test_all_that_is_wrong_with_a_row_is_told_at_once(service: Service) ->
     assert fields == ["email", "language", "name", "password_hash", "username"]
 
 
-@pytest.mark.parametrize("pace", [ALONE, Pace(rows=100, processes=2, lanes=2)], ids=["alone", "in processes"])
+@pytest.mark.parametrize(
+    "pace",
+    [ALONE, _SHORT, Pace(rows=100, processes=2, lanes=2)],
+    ids=["alone", "in stretches", "in processes"],
+)
 async def test_every_row_is_accounted_for(service: Service, db: asyncpg.Connection, pace: Pace) -> None:
     rows = [*crowd(700), *(somebody(n, name="") for n in range(700, 800)), *crowd(50)]
     tally, rejected = await bring_in(service.db, ndjson(*rows), pace)

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from frontdesk import local
-from frontdesk.accounts.importing import Pace
+from frontdesk.accounts.pace import Pace
 from frontdesk.store import connection, schema
 from tests.accounts.arrivals import bring_in, counts, crowd, everybody, index_of, ndjson
 from tests.serving import FRONTDESK, clean_environ, command
