@@ -22,11 +22,14 @@ Answer = TypeVar("Answer")
 
 # How many ask together. Questions gain little by it, and the more there are the longer the others wait.
 _SCANS = 8
-_QUESTIONS = 2
+_QUESTIONS = 3
+# How many statements of questions a scan waits for, however long ago those were due. Most scans are all that somebody
+# asks, and a third such statement was what the slowest hundredth of these waited for.
+_QUESTIONS_IN_A_ROW = 2
 # Seconds after which a search is due at each statement, for each that waits: in the proportion of what it takes alone.
 # Of one word; of up to four; and of more, for which there's less to find.
-_DUE_ONE = (0.0, 0.0002, 0.0006)
-_DUE_FEW = (0.0012, 0.0016, 0.0018)
+_DUE_ONE = (0.0, 0.0001, 0.0003)
+_DUE_FEW = (0.0014, 0.0018, 0.002)
 _DUE_MANY = (0.0004, 0.0007, 0.0009)
 _FEW = 4
 # Seconds after which it's due however many wait.
@@ -49,10 +52,11 @@ class Lookups:
 
     def __init__(self, db: Queries, *, timeout: float = math.inf) -> None:
         scan, find_words = partial(store.scan, db), partial(store.find_words, db)
-        self._lines: tuple[_Line[Any, Any], ...] = (
+        self._lines: tuple[_Line[Any, Any], _Line[Any, Any]] = (
             _Line(scan, most=_SCANS),
             _Line(find_words, most=_QUESTIONS),
         )
+        self._questions_in_a_row = 0
         self._timeout = timeout
         # Whose turn it is, None if nobody has to be waited for; and how many statements are under way.
         self._turn: object | None = None
@@ -70,7 +74,7 @@ class Lookups:
         """
         line = self._lines[statement]
         if self._open():
-            return (await self._use_turn(self._take_turn(), line, (asked,)))[0]
+            return (await self._use_turn(self._take_turn(line), line, (asked,)))[0]
         waits: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         waiting = 1 + sum(map(len, self._lines))
         line.wait(_Waiting(asked, waits, began + min(due * waiting, _DUE_MOST)))
@@ -79,8 +83,9 @@ class Lookups:
     def _open(self) -> bool:
         return self._turn is None and self._under_way < _AT_ONCE
 
-    def _take_turn(self) -> object:
+    def _take_turn(self, line: "_Line[Any, Any]") -> object:
         self._turn = object()
+        self._questions_in_a_row = self._questions_in_a_row + 1 if line is self._lines[1] else 0
         self._under_way += 1
         return self._turn
 
@@ -104,11 +109,17 @@ class Lookups:
         latest = asyncio.get_running_loop().time() - self._timeout
         for line in self._lines:
             line.send_away(latest)
-        line = min(self._lines, key=_Line.due)
+        line = self._next()
         if batch := line.take():
-            task = asyncio.create_task(self._ask_together(self._take_turn(), line, batch))
+            task = asyncio.create_task(self._ask_together(self._take_turn(line), line, batch))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _next(self) -> "_Line[Any, Any]":
+        scans, _ = self._lines
+        if len(scans) and self._questions_in_a_row >= _QUESTIONS_IN_A_ROW:
+            return scans
+        return min(self._lines, key=_Line.due)
 
     async def _ask_together(
         self, turn: object, line: "_Line[Asked, Answer]", batch: "Sequence[_Waiting[Asked, Answer]]"

@@ -12,7 +12,7 @@ from frontdesk.accounts.lookups import Lookups
 from frontdesk.accounts.search import search
 from frontdesk.errors import Unavailable
 from frontdesk.store import connection
-from frontdesk.store.people import Match, Scan
+from frontdesk.store.people import Match, Question, Scan
 
 NAMES = ("Wei Wang", "王伟", "Jennifer Smith", "Björn Svensson", "Ana Maria Cruz", "김민수", "Zyxomma")
 TEXTS = (
@@ -134,6 +134,30 @@ async def test_what_takes_longer_alone_is_answered_after_what_does_not(
     assert answered == ["plain"] * 8 + ["further"] * 2 + ["many"] * 2 + ["few"] * 2
     assert watched.statements == [1, 8, 6]
     assert len(await first[0]) == 1
+
+
+async def test_a_scan_waits_for_two_statements_of_questions_at_most(
+    watched: Watched, locked: asyncpg.transaction.Transaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookups_module, "_SLOW", 10)
+    # Every question is due before the scan.
+    monkeypatch.setattr(lookups_module, "_DUE_ONE", (0.1, 0.0, 0.0))
+    lookup = Lookups(watched).begin(words=1)
+    question = Question(["wei"], (), (), "", "", 0)
+    waits = [
+        lookup.scan(_scan("wei")),
+        *(lookup.find_words(question) for _ in range(9)),
+        lookup.scan(_scan("wei")),
+    ]
+    answered: list[int] = []
+    tasks = [asyncio.create_task(each) for each in waits]
+    for number, task in enumerate(tasks):
+        task.add_done_callback(lambda _, number=number: answered.append(number))
+    await asyncio.sleep(0)
+    await locked.rollback()
+    await asyncio.gather(*tasks)
+    assert answered == [0, 1, 2, 3, 4, 5, 6, 10, 7, 8, 9]
+    assert watched.statements == [1, 3, 3, 1, 3]
 
 
 @pytest.mark.parametrize(("crowd", "expected"), [(0, ["further", "plain"]), (8, ["plain", "further"])])
