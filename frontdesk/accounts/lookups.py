@@ -1,6 +1,6 @@
 """What searches ask of the database. Those that come while it's busy wait a moment, and then ask together.
 
-A statement for eight searches costs less than eight statements, as much of it is the way there and back. So whoever
+A statement for ten searches costs less than ten statements, as much of it is the way there and back. So whoever
 searches alone waits for nobody, and the more there are the less each costs, like the group commit of databases (DeWitt
 et al., Implementation Techniques for Main Memory Database Systems, 1984). docs/decisions/0005-search.md has figures.
 """
@@ -21,7 +21,7 @@ Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
 # How many ask together. Questions gain little by it, and the more there are the longer the others wait.
-_SCANS = 8
+_SCANS = 10
 _QUESTIONS = 3
 # How many statements of questions a scan waits for, however long ago those were due. Most scans are all that somebody
 # asks, and a third such statement was what the slowest hundredth of these waited for.
@@ -29,7 +29,7 @@ _QUESTIONS_IN_A_ROW = 2
 # Seconds after which a search is due at each statement, for each that waits: in the proportion of what it takes alone.
 # Of one word; of up to four; and of more, for which there's less to find.
 _DUE_ONE = (0.0, 0.0001, 0.0003)
-_DUE_FEW = (0.0014, 0.0018, 0.002)
+_DUE_FEW = (0.0016, 0.002, 0.0022)
 _DUE_MANY = (0.0004, 0.0007, 0.0009)
 _FEW = 4
 # Seconds after which it's due however many wait.
