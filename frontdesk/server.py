@@ -20,6 +20,7 @@ from uvicorn.protocols.utils import get_remote_addr
 
 from frontdesk.border import Border
 from frontdesk.errors import OperatorError
+from frontdesk.joined import Joined
 from frontdesk.settings import Settings
 
 _HEAD_MAX = 32_768
@@ -44,7 +45,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         # As uvicorn does, but for a look at our own address, which nothing here asks for.
         self.connections.add(self)
-        self.transport = transport
+        self.transport: Joined = Joined(transport)  # type: ignore[assignment]
         self.flow = FlowControl(transport)
         self.server = None
         self.client = get_remote_addr(transport)
@@ -141,6 +142,7 @@ class Protocol(HttpToolsProtocol):
         return
 
     def on_response_complete(self) -> None:
+        self.transport.flush()
         super().on_response_complete()
         if self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
             # Refused before the body was read. To close now would lose the answer, as the kernel resets whoever
@@ -218,6 +220,7 @@ class Protocol(HttpToolsProtocol):
             b"x-content-type-options: nosniff\r\nx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b"
             % (STATUS_LINE[status], date, header, request_id.encode(), len(body), body)
         )
+        self.transport.flush()
 
 
 class _Answered(RequestResponseCycle):

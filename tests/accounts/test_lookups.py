@@ -233,7 +233,7 @@ async def test_whoever_asks_alone_and_is_gone_leaves_the_turn_to_others(
 
 async def test_a_fault_is_told_to_all_who_asked_together_and_to_nobody_else(watched: Watched) -> None:
     lookups = Lookups(watched)
-    fine, *failed = await _asked(lookups, "wei", "\0", *["wei"] * 7)
+    fine, *failed = await _asked(lookups, "wei", "\0", *["wei"] * 9)
     later = await _asked(lookups, "wang")
     assert len(await fine) == 1
     for task in failed:
