@@ -15,6 +15,9 @@ from frontdesk.store.connection import Queries
 
 Item = TypeVar("Item")
 
+# Seconds of rest at most: a statement that took long has waited, for a lock or a disk, and others may wait for it.
+_REST_MOST = 0.02
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -56,7 +59,8 @@ def rested(items: Iterable[Item], pace: Pace) -> Iterator[Item]:
 
 
 class Rested:
-    """A connection that is left alone after each statement, `rest` seconds for each second that it took."""
+    """A connection that is left alone after each statement, `rest` seconds for each second that it took, but not for
+    long."""
 
     def __init__(self, db: Queries, rest: float) -> None:
         self._db = db
@@ -77,5 +81,5 @@ class Rested:
     async def _and_rest(self, statement: Awaitable[Item]) -> Item:
         began = time.monotonic()
         found = await statement
-        await asyncio.sleep(self._rest * (time.monotonic() - began))
+        await asyncio.sleep(min(self._rest * (time.monotonic() - began), _REST_MOST))
         return found

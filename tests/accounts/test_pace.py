@@ -67,7 +67,10 @@ def test_a_thread_rests_after_each_stretch() -> None:
     assert time.monotonic() - began >= 0.04 * 3
 
 
-async def test_a_connection_rests_after_each_statement(db: asyncpg.Connection) -> None:
+@pytest.mark.parametrize(("takes", "least", "most"), [(0.005, 0.015, 0.3), (0.5, 0.52, 0.9)])
+async def test_a_connection_rests_after_each_statement_but_not_for_long(
+    db: asyncpg.Connection, takes: float, least: float, most: float
+) -> None:
     began = time.monotonic()
-    assert await Rested(db, 2.0).fetchval("SELECT 7 FROM pg_sleep(0.05)") == 7
-    assert time.monotonic() - began >= 0.05 * 3
+    assert await Rested(db, 2.0).fetchval("SELECT 7 FROM pg_sleep($1)", takes) == 7
+    assert least <= time.monotonic() - began < most
