@@ -45,7 +45,8 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         # As uvicorn does, but for a look at our own address, which nothing here asks for.
         self.connections.add(self)
-        self.transport: Joined = Joined(transport)  # type: ignore[assignment]
+        self._joined = Joined(transport)
+        self.transport = self._joined
         self.flow = FlowControl(transport)
         self.server = None
         self.client = get_remote_addr(transport)
@@ -142,7 +143,7 @@ class Protocol(HttpToolsProtocol):
         return
 
     def on_response_complete(self) -> None:
-        self.transport.flush()
+        self._joined.flush()
         super().on_response_complete()
         if self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
             # Refused before the body was read. To close now would lose the answer, as the kernel resets whoever
@@ -220,7 +221,7 @@ class Protocol(HttpToolsProtocol):
             b"x-content-type-options: nosniff\r\nx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b"
             % (STATUS_LINE[status], date, header, request_id.encode(), len(body), body)
         )
-        self.transport.flush()
+        self._joined.flush()
 
 
 class _Answered(RequestResponseCycle):

@@ -42,7 +42,7 @@ class Wire:
     def answer(self, *, to_head: bool = False) -> Answer:
         """The next final answer, without its 100 Continue."""
         while True:
-            head = self._until(b"\r\n\r\n").decode("latin-1")
+            head = self.until(b"\r\n\r\n").decode("latin-1")
             lines = head.split("\r\n")
             status = int(lines[0].split()[1])
             headers = {}
@@ -66,7 +66,8 @@ class Wire:
         except ConnectionResetError:
             return True
 
-    def _until(self, end: bytes) -> bytes:
+    def until(self, end: bytes) -> bytes:
+        """What comes before `end`, which is read as well."""
         while end not in self._unread:
             self._read()
         found, _, self._unread = self._unread.partition(end)

@@ -2,7 +2,7 @@
 
 A search takes a millisecond and passes from process to process. Beside somebody who computes for 10 ms at a time it
 may wait 5 for a processor, whatever their priority and however long they rest afterwards; beside somebody who computes
-for 1 ms at a time, 1. So being gentle is to work in short stretches. docs/performance.md has figures.
+for 1 ms at a time, 1. So being gentle is to work in short stretches. docs/decisions/0005-search.md has figures.
 """
 
 import asyncio

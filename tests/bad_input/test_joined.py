@@ -33,6 +33,6 @@ def test_who_waits_for_100_continue_gets_it(server: Running) -> None:
             b"POST /api/v1/sessions HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
             b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n"
         )
-        assert wire._until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue"
+        assert wire.until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue"
         wire.send(b"[]")
         assert wire.answer().status == 400
