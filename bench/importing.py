@@ -10,11 +10,9 @@ import asyncio
 import contextlib
 import csv
 import itertools
-import os
 import platform
 import random
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -27,8 +25,8 @@ from rich.progress import Progress
 
 from bench import stack
 from bench.people import Made, people
-from bench.report import Figure, table, write_section
-from bench.searching import Server, serving
+from bench.report import Figure, percentile, table, write_section
+from bench.searching import Server, serving, started
 from frontdesk import local
 from frontdesk.store import schema
 
@@ -69,10 +67,10 @@ async def measure(server: str, folder: Path, runs: int, done: Callable[[], None]
         for run in range(runs):
             more = itertools.islice(people(_ADDED, seed=9 + run), _ADDED)
             file = _file(folder, (_another(each, run) for each in more))
-            quiet = sorted(_search(replica, texts, lambda count: count == _QUIET))
+            quiet = list(_search(replica, texts, lambda count: count == _QUIET))
             took, busy = _bring_in_beside(replica, texts, url, file)
-            alone = [quiet[len(quiet) * 50 // 100], quiet[len(quiet) * 99 // 100]]
-            beside = [busy[len(busy) * 50 // 100], busy[len(busy) * 99 // 100]]
+            alone = [percentile(quiet, 50), percentile(quiet, 99)]
+            beside = [percentile(busy, 50), percentile(busy, 99)]
             times = [b / a for a, b in zip(alone, beside, strict=True)]
             row = [_ADDED / took, *alone, *beside, *times]
             for figure, value in zip(figures[1:], row, strict=True):
@@ -111,32 +109,25 @@ def _another(made: Made, run: int) -> Made:
     return made._replace(email=f"x{run}{made.email}", username=f"x{run}{made.username[:36]}")
 
 
-def _started(url: str, file: Path) -> subprocess.Popen[bytes]:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("FRONTDESK_")}
-    return subprocess.Popen(
-        [sys.executable, "-c", "from frontdesk.cli import main; main()", "import", str(file)],
-        env=environ | {"FRONTDESK_DATABASE_URL": url},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
 def _bring_in(url: str, file: Path) -> float:
     """The seconds of an import, from start to end of its process."""
     began = time.perf_counter()
-    if code := _started(url, file).wait():
-        raise RuntimeError(f"the import ended with {code}")
-    return time.perf_counter() - began
+    return _ended(started(url, "import", str(file))) - began
 
 
 def _bring_in_beside(replica: Server, texts: list[str], url: str, file: Path) -> tuple[float, list[float]]:
-    """The same while somebody searches, and the milliseconds of their searches, the shortest first."""
+    """The same while somebody searches, and the milliseconds of their searches."""
     began = time.perf_counter()
-    process = _started(url, file)
-    times = sorted(_search(replica, texts, lambda _: process.poll() is not None))
-    if process.returncode:
-        raise RuntimeError(f"the import ended with {process.returncode}")
-    return time.perf_counter() - began, times
+    process = started(url, "import", str(file))
+    times = list(_search(replica, texts, lambda _: process.poll() is not None))
+    return _ended(process) - began, times
+
+
+def _ended(process: subprocess.Popen[bytes]) -> float:
+    """When an import has ended, by the clock that measures it. Raises RuntimeError if it failed."""
+    if code := process.wait():
+        raise RuntimeError(f"the import ended with {code}")
+    return time.perf_counter()
 
 
 def _texts(made: list[Made]) -> list[str]:

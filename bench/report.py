@@ -55,3 +55,8 @@ def write_section(title: str, text: str) -> None:
 
 def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def percentile(values: list[float], percent: int) -> float:
+    """What `percent` in a hundred of `values` are below."""
+    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]

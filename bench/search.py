@@ -24,6 +24,7 @@ import uvloop
 from bench import directory, load, queries
 from bench.crowd import CLIENTS, crowd
 from bench.people import people
+from bench.report import percentile
 from bench.searching import LIMIT, Server, path, serving
 from frontdesk import local
 from frontdesk.accounts.indexing import index_person
@@ -109,9 +110,9 @@ async def measure(url: str, count: int, *, rounds: int, kinds: list[str]) -> lis
             lines.append(
                 Line(
                     kind,
-                    _percentile(times, 50),
-                    _percentile(times, 99),
-                    _percentile(busy, 99),
+                    percentile(times, 50),
+                    percentile(times, 99),
+                    percentile(busy, 99),
                     rows,
                     crowd_p99[kind],
                     typing_p99[kind],
@@ -179,7 +180,7 @@ async def registration(url: str) -> tuple[float, float]:
         times.append((time.perf_counter() - began) * 1000)
         await transaction.rollback()
     await db.close()
-    return _percentile(times, 50), _percentile(times, 99)
+    return percentile(times, 50), percentile(times, 99)
 
 
 async def bytes_a_person(url: str, count: int) -> float:
@@ -222,7 +223,7 @@ def _crowd(
     times = crowd(asked, seconds=_CROWD_SECONDS, pause=pause)
     rate = sum(map(len, times.values())) / _CROWD_SECONDS
     print(f"{CLIENTS} clients, {pause} s between two queries: {rate:.0f} queries/s", flush=True)
-    return {kind: _percentile(found, 99) for kind, found in times.items()}
+    return {kind: percentile(found, 99) for kind, found in times.items()}
 
 
 async def _like(db: asyncpg.Connection, texts: list[str], pattern: str) -> float:
@@ -261,10 +262,6 @@ def _processor_time(processes: list[int]) -> float:
         with contextlib.suppress(OSError):
             total += int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0])
     return total / 1e6
-
-
-def _percentile(values: list[float], percent: int) -> float:
-    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
 
 
 async def _rows(db: asyncpg.Connection, texts: list[str]) -> float:

@@ -63,14 +63,8 @@ def serving(url: str) -> Iterator[list[Server]]:
 @contextlib.contextmanager
 def _replica(url: str) -> Iterator[tuple[int, int]]:
     port = stack.free_port()
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("FRONTDESK_")}
-    environ |= {
-        "FRONTDESK_DATABASE_URL": url,
-        "FRONTDESK_PORT": str(port),
-        "FRONTDESK_SEARCHES_PER_MINUTE": "1000000",
-    }
-    command = [sys.executable, "-c", "from frontdesk.cli import main; main()", "serve", "--role", "api"]
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    settings = {"FRONTDESK_PORT": str(port), "FRONTDESK_SEARCHES_PER_MINUTE": "1000000"}
+    process = started(url, "serve", "--role", "api", **settings)
     try:
         for _ in range(300):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
@@ -80,6 +74,17 @@ def _replica(url: str) -> Iterator[tuple[int, int]]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+def started(url: str, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+    """`frontdesk` with `arguments`, on the database at `url`, of the same environment as this process."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("FRONTDESK_")}
+    return subprocess.Popen(
+        [sys.executable, "-c", "from frontdesk.cli import main; main()", *arguments],
+        env=environ | {"FRONTDESK_DATABASE_URL": url} | settings,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def path(text: str) -> str:
