@@ -62,6 +62,20 @@ class People(Struct, frozen=True, kw_only=True):
     next: str | None
 
 
+class Match(Struct, frozen=True, gc=False):
+    """A person that a search has found, and by which key. `n`: the place of the range among those asked for.
+
+    `username` and `name` are None if the account is hidden, disabled or gone, which the index shouldn't contain.
+    Some dozens of these for each letter typed: a third of what a named tuple costs.
+    """
+
+    n: int
+    key: str
+    account_id: UUID
+    username: str | None
+    name: str | None
+
+
 class Event(Struct, frozen=True, kw_only=True):
     """Something that happened to an account; `address` and `user_agent`: where it was done from."""
 

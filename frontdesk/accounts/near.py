@@ -105,7 +105,7 @@ class _Single(NamedTuple):
         for n, (family, given) in enumerate(self.split, first):
             near = [word for mistakes, _, word in _corrections(given, found.near.get(n, {})) if mistakes == 1]
             keys.update(f"b{family} {word}" for word in near)
-        return [Range(plan.CLOSE, 150, key, key + "\x01") for key in keys]
+        return [plan.exactly(plan.CLOSE, 150, key) for key in keys]
 
 
 _NOTHING = _Single("", "", [])

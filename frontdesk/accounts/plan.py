@@ -23,19 +23,19 @@ _AFTER_KEY = "\x01"  # above the key itself, below everything that begins with i
 
 
 class Range(NamedTuple):
-    """Keys from `low` up to, and without, `high`, all of which begin with `low`. Ranges are answered in the order of
+    """Keys from `start` up to, and without, `high`, all of which begin with `low`. Ranges are answered in the order of
     the first three fields, no two of which are the same.
 
-    `scattered`: the range holds one of the words only, the others have to be looked for in each person.
-    `start`: what is read of it, if an earlier range holds the rest: from here on.
+    `start`: `low`, or more if an earlier range holds the rest. `scattered`: the range holds one of the words only, the
+    others have to be looked for in each person.
     """
 
     stage: int
     place: int
     low: str
+    start: str
     high: str
     scattered: bool = False
-    start: str = ""
 
 
 class Plan(NamedTuple):
@@ -100,13 +100,18 @@ def plan_of(text: str) -> Plan | None:
 def begins(stage: int, place: int, key: str) -> Range:
     """Every key that begins with `key`."""
     key = key[: names.KEY_MAX + 1]
-    return Range(stage, place, key, key + _END)
+    return Range(stage, place, key, key, key + _END)
 
 
 def whole(stage: int, place: int, key: str) -> Range:
     """Every key that begins with the whole words of `key`."""
     key = key[: names.KEY_MAX + 1]
-    return Range(stage, place, key, key + _AFTER_WORD)
+    return Range(stage, place, key, key, key + _AFTER_WORD)
+
+
+def exactly(stage: int, place: int, key: str) -> Range:
+    """Everybody who has `key`."""
+    return Range(stage, place, key, key, key + _AFTER_KEY)
 
 
 def homophones(words: Words, latin: Words) -> list[Range]:
@@ -131,9 +136,7 @@ class _Ranges:
         held = self._ends.get(key, "")
         if held < end:
             self._ends[key] = end
-            self.ranges.append(
-                Range(stage, len(self.ranges), key, key + end, start=key + held if held else "")
-            )
+            self.ranges.append(Range(stage, len(self.ranges), key, key + held, key + end))
 
 
 def _ways_to_write(words: Words) -> list[Words]:

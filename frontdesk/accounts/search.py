@@ -14,10 +14,10 @@ from frontdesk.accounts import names, near
 from frontdesk.accounts.cursor import Cursor
 from frontdesk.accounts.lookups import Lookups
 from frontdesk.accounts.plan import SCATTERED, Plan, Range, plan_of
-from frontdesk.model import People, Person
+from frontdesk.model import Match, People, Person
 from frontdesk.store import people as store
 
-Ask = Callable[[store.Scan], Awaitable[list[store.Match]]]
+Ask = Callable[[store.Scan], Awaitable[list[Match]]]
 
 LIMIT_MAX = 100
 
@@ -71,7 +71,7 @@ class _Ranges:
                     yield range_
 
 
-def _cursor(range_: Range, row: store.Match) -> Cursor:
+def _cursor(range_: Range, row: Match) -> Cursor:
     return Cursor(*range_[:3], row.key, row.account_id)
 
 
@@ -82,7 +82,7 @@ class _Page:
         self._plan = plan
         self._limit = limit
         self._start = start
-        self._found: dict[UUID, tuple[Person, Range, store.Match]] = {}
+        self._found: dict[UUID, tuple[Person, Range, Match]] = {}
         self._position = start
         self._ranges: Sequence[Range] = plan.ranges
         self._holding: _Ranges | None = None
@@ -102,8 +102,8 @@ class _Page:
                 return
             # Few are found by two keys; if these are not few, the next turn reads more.
             want = self._limit - len(self._found) + 1 + (self._limit if turn else _SPARE)
-            most = want + sum(_SCATTERED_MAX for r in left if r.scattered)
-            asked = [(r.start or r.low, r.high, _SCATTERED_MAX if r.scattered else want) for r in left]
+            most = want + _SCATTERED_MAX * sum([r.scattered for r in left])
+            asked = [(r.start, r.high, _SCATTERED_MAX if r.scattered else want) for r in left]
             low, after = self._from(left[0])
             asked[0] = (low, *asked[0][1:])
             rows = await scan(store.Scan(asked, most, after))
@@ -113,7 +113,8 @@ class _Page:
                 n = row.n
                 range_ = left[n]
                 counts[n] += 1
-                if before is not None and _cursor(range_, row) <= before:
+                # Only the first of those that are left was read before.
+                if n == 0 and before is not None and _cursor(range_, row) <= before:
                     continue
                 reached = range_, row
                 self._consider(range_, row)
@@ -142,13 +143,13 @@ class _Page:
 
     def _from(self, range_: Range) -> tuple[str, UUID]:
         # Of a scattered range only the first are read at all, so it's always read from its beginning.
-        position, start = self._position, range_.start or range_.low
+        position = self._position
         if position is None or range_[:3] != position[:3] or range_.scattered:
-            return start, store.FIRST
+            return range_.start, store.FIRST
         # Never from before the range: a cursor of one's own making could name any key.
-        return max((position.key, position.account_id), (start, store.FIRST))
+        return max((position.key, position.account_id), (range_.start, store.FIRST))
 
-    def _consider(self, range_: Range, row: store.Match) -> None:
+    def _consider(self, range_: Range, row: Match) -> None:
         if row.username is None or row.name is None or row.account_id in self._found:
             return
         if range_.scattered and not self._has_all_words(row.username, row.name):
@@ -160,7 +161,7 @@ class _Page:
         self._found[row.account_id] = Person(username=row.username, name=row.name), range_, row
         self.ended = len(self._found) > self._limit
 
-    def _came_before(self, range_: Range, row: store.Match) -> bool:
+    def _came_before(self, range_: Range, row: Match) -> bool:
         """Whether an earlier page has shown this person, by a better key or in a better range."""
         assert row.username is not None
         assert row.name is not None

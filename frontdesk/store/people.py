@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from frontdesk.model import Match
 from frontdesk.store.connection import Queries
 
 # Frequencies are counted in samples, by one account in so many, lest everybody called Wang waits for one row.
@@ -33,20 +34,6 @@ class Scan(NamedTuple):
     ranges: Sequence[tuple[str, str, int]]
     limit: int
     after: UUID = FIRST
-
-
-class Match(NamedTuple):
-    """A person, and by which key they were found. `n`: the place of the range among those asked for.
-
-    `username` and `name` are None if the account is hidden, disabled or gone, which the index shouldn't
-    contain.
-    """
-
-    n: int
-    key: str
-    account_id: UUID
-    username: str | None
-    name: str | None
 
 
 class Question(NamedTuple):
