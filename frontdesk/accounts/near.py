@@ -132,7 +132,12 @@ def _single(asked: Plan) -> _Single:
                 if len(word) - length >= 2 and is_one_away(word[:length], family):
                     probes.append(f"b{family} {word[length:]}")
     at_the_beginning = one_away(word, places=range(half), before="a")
-    return _Single("\n".join(filter(None, probes)), at_the_beginning[::-1], split)
+    return _Single(_in_order("\n".join(filter(None, probes))), _in_order(at_the_beginning[::-1]), split)
+
+
+def _in_order(lines: str) -> str:
+    """PostgreSQL would sort them, which it does only if they aren't in order, and at four times what it costs here."""
+    return "\n".join(sorted(lines.split("\n")))
 
 
 def _both_begin(typed: tuple[str, ...], completions: dict[int, list[str]]) -> list[Range]:

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from frontdesk.accounts import profile
 from frontdesk.api.body import answer
-from frontdesk.api.query import TEXT_MAX, paging, unknown
+from frontdesk.api.query import TEXT_MAX, paging, read
 from frontdesk.api.visit import viewer_of
 from frontdesk.errors import FieldError, InvalidFields
 from frontdesk.requests import client_of, service_of
@@ -24,13 +24,13 @@ async def show(request: Request) -> Response:
 
 
 def _query(request: Request) -> tuple[str, int, str | None]:
-    errors = unknown(request, ("q", "limit", "after"))
-    text = request.query_params.get("q", "")
+    query, errors = read(request, "q", "limit", "after")
+    text = query.get("q", "")
     if not text:
         errors.append(FieldError("q", "missing"))
     if len(text) > TEXT_MAX:
         errors.append(FieldError("q", "too_long"))
-    limit, after = paging(request, errors)
+    limit, after = paging(query, errors)
     if errors:
         raise InvalidFields(*errors[:50])
     return text, limit, after

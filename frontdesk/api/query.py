@@ -1,5 +1,7 @@
 """Reading the query of a list: strictly, and naming all that is wrong at once."""
 
+from urllib.parse import parse_qsl
+
 from starlette.requests import Request
 
 from frontdesk.errors import FieldError, InvalidFields
@@ -11,23 +13,27 @@ TEXT_MAX = 1000
 
 def page_of(request: Request) -> tuple[int, str | None]:
     """`limit` and `after`, and nothing else. Raises InvalidFields."""
-    errors = unknown(request, ("limit", "after"))
-    limit, after = paging(request, errors)
+    query, errors = read(request, "limit", "after")
+    limit, after = paging(query, errors)
     if errors:
         raise InvalidFields(*errors[:50])
     return limit, after
 
 
-def unknown(request: Request, known: tuple[str, ...]) -> list[FieldError]:
-    """What is wrong with the names alone."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    errors = [FieldError(name[:64], "unknown") for name in dict.fromkeys(names) if name not in known]
-    return errors + [FieldError(name, "given_twice") for name in known if names.count(name) > 1]
+def read(request: Request, *known: str) -> tuple[dict[str, str], list[FieldError]]:
+    """The query, of which a list understands the names `known`; and what is wrong with the names."""
+    # Not request.query_params, which takes as long again to put what was read into dictionaries of its own.
+    pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    query = dict(pairs)
+    errors = [FieldError(name[:64], "unknown") for name in query if name not in known]
+    if len(pairs) > len(query):
+        names = [name for name, _ in pairs]
+        errors += [FieldError(name, "given_twice") for name in known if names.count(name) > 1]
+    return query, errors
 
 
-def paging(request: Request, errors: list[FieldError]) -> tuple[int, str | None]:
+def paging(query: dict[str, str], errors: list[FieldError]) -> tuple[int, str | None]:
     """How many are wanted, and after which; what is wrong with that is added to `errors`."""
-    query = request.query_params
     limit, after = query.get("limit", str(LIMIT)), query.get("after")
     # Only a number of few digits becomes one: Python refuses to convert thousands of them.
     if not (limit.isascii() and limit.isdecimal() and len(limit) <= 4 and 1 <= int(limit) <= LIMIT_MAX):
