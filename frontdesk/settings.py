@@ -311,9 +311,16 @@ def check_mail(settings: Settings) -> None:
 
 def _contradictions(settings: Settings) -> Iterator[str]:
     if settings.session_idle_timeout > settings.session_lifetime:
-        yield "FRONTDESK_SESSION_IDLE_TIMEOUT is longer than FRONTDESK_SESSION_LIFETIME"
+        # Numbers by now, so nothing secret; and the one that wasn't set can only be found by its number.
+        yield (
+            f"FRONTDESK_SESSION_IDLE_TIMEOUT is longer ({settings.session_idle_timeout}) than "
+            f"FRONTDESK_SESSION_LIFETIME ({settings.session_lifetime}): set both"
+        )
     if settings.drain_timeout < settings.hash_deadline:
-        yield "FRONTDESK_DRAIN_TIMEOUT is shorter than FRONTDESK_HASH_DEADLINE: a stop would cut off logins"
+        yield (
+            f"FRONTDESK_DRAIN_TIMEOUT is shorter ({settings.drain_timeout:g}) than "
+            f"FRONTDESK_HASH_DEADLINE ({settings.hash_deadline:g}): a stop would cut off logins"
+        )
 
 
 def _advice(environ: Mapping[str, str]) -> str:

@@ -57,6 +57,20 @@ def test_every_setting_that_a_docstring_or_message_names_is_one() -> None:
         assert named <= known, source
 
 
+def test_settings_of_every_example_are_taken() -> None:
+    examples = 0
+    for page in _pages():
+        for block in re.findall(r"^```(?:yaml|sh)?\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
+            # One service a line, as the pages write it: each is started with what stands there.
+            for line in block.splitlines():
+                found = re.findall(r"(FRONTDESK_[A-Z_]+)(?:: ?|=)\"?([^\s\",}]+)", line)
+                environ = {name: value for name, value in found if not name.endswith("_FILE")}
+                if environ:
+                    settings.load(environ)
+                    examples += 1
+    assert examples >= 5
+
+
 def test_every_link_between_our_pages_leads_somewhere() -> None:
     for page in _pages():
         for target in _LINK.findall(page.read_text(encoding="utf-8")):
