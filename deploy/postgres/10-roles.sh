@@ -1,6 +1,7 @@
 #!/bin/bash
 # Run once by the image, when the database is made: a role that owns the schema and changes it (`frontdesk migrate`),
-# and one that reads and writes rows (`frontdesk serve`), which owns nothing.
+# and one that reads and writes rows (`frontdesk serve`), which owns nothing. In a PostgreSQL of yours, by hand, as a
+# superuser or as one who may make roles and databases; PGHOST, PGUSER and the like say where and who (docs/kubernetes.md).
 set -euo pipefail
 
 export MIGRATE_PASSWORD_FILE=${MIGRATE_PASSWORD_FILE:-/run/secrets/migrate_password}
@@ -10,11 +11,16 @@ for file in "$MIGRATE_PASSWORD_FILE" "$SERVICE_PASSWORD_FILE"; do
 done
 
 # Read by psql itself: an argument would be in the list of processes.
-psql --no-psqlrc --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres --quiet <<'SQL'
+psql --no-psqlrc --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-${PGUSER:-postgres}}" --dbname postgres --quiet <<'SQL'
 \set migrate_password `cat "$MIGRATE_PASSWORD_FILE"`
 \set service_password `cat "$SERVICE_PASSWORD_FILE"`
 CREATE ROLE frontdesk_migrate LOGIN PASSWORD :'migrate_password';
 CREATE ROLE frontdesk LOGIN PASSWORD :'service_password';
+SELECT NOT rolsuper AS managed FROM pg_roles WHERE rolname = current_user \gset
+\if :managed
+-- Who is no superuser gives only what a role has that they're in.
+GRANT frontdesk_migrate TO CURRENT_USER;
+\endif
 -- A statement of the service that takes this long is given up by the service already (FRONTDESK_DATABASE_TIMEOUT).
 ALTER ROLE frontdesk SET statement_timeout = '30s';
 ALTER ROLE frontdesk SET lock_timeout = '5s';
@@ -36,6 +42,9 @@ SET ROLE frontdesk_migrate;
 CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY);
 REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM frontdesk;
 RESET ROLE;
--- For operators: where the time goes.
+-- For operators: where the time goes. Elsewhere it may be there already, or only for superusers.
+\if :managed
+\unset ON_ERROR_STOP
+\endif
 CREATE EXTENSION pg_stat_statements;
 SQL
