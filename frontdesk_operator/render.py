@@ -231,7 +231,8 @@ def _own_database(manifest: Manifest, spec: Mapping[str, Any]) -> None:
     container["resources"]["limits"] = {"cpu": str(own["cores"]), "memory": own["memory"]}
     container["resources"]["requests"]["memory"] = own["memory"]
     pool = int(spec.get("settings", {}).get("FRONTDESK_DATABASE_POOL", _POOL))
-    connections = sum(spec[role]["max"] + 1 for role in ROLES) * pool + _SPARE
+    # One more for each replica, on which it hears of sessions that ended.
+    connections = sum(spec[role]["max"] + 1 for role in ROLES) * (pool + 1) + _SPARE
     for variable in container["env"]:
         if variable["name"] == "POSTGRES_MAX_CONNECTIONS":
             variable["value"] = str(connections)

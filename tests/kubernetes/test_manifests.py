@@ -119,7 +119,7 @@ def test_database_has_a_connection_for_every_replica(everything: str) -> None:
     (connections,) = (
         e["value"] for e in pod["containers"][0]["env"] if e["name"] == "POSTGRES_MAX_CONNECTIONS"
     )
-    assert int(connections) >= sum(most) * settings.Settings().database_pool + 20
+    assert int(connections) >= sum(most) * (settings.Settings().database_pool + 1) + 20
 
 
 def test_settings_are_ones_that_the_service_has(everything: str) -> None:

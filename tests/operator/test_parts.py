@@ -107,6 +107,16 @@ def test_changed_secret_rolls_the_part_that_uses_it_and_no_other() -> None:
     assert changed == {"one-edge"}
 
 
+def test_database_has_connections_for_every_replica_and_what_each_listens_on() -> None:
+    role = {"min": 2, "max": 10, "cores": 2, "cpuRequest": "250m"}
+    resource = frontdesk(web=role, api=role, settings={"FRONTDESK_DATABASE_POOL": "5"})
+    made = render.render(resource, render.Images.all("frontdesk:1"), stamps={})
+    (database,) = (m for m in made if m["kind"] == "StatefulSet")
+    variables = database["spec"]["template"]["spec"]["containers"][0]["env"]
+    (connections,) = (v["value"] for v in variables if v["name"] == "POSTGRES_MAX_CONNECTIONS")
+    assert int(connections) == 2 * (10 + 1) * (5 + 1) + 20
+
+
 def test_external_database_is_the_only_place_that_is_open() -> None:
     reference = {"secretRef": {"name": "urls", "port": 6432, "networks": ["192.0.2.0/24"]}}
     made = render.render(frontdesk(database=reference), render.Images.all("frontdesk:1"), stamps={})
