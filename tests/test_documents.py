@@ -2,12 +2,15 @@
 
 import importlib.util
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import click
+import pytest
 
 from frontdesk import cli, errors, settings
+from tests.serving import running
 
 ROOT = Path(__file__).parent.parent
 # A link to another page, or to a file, of this repository.
@@ -90,6 +93,16 @@ def test_every_command_that_a_page_names_exists() -> None:
     for page in _pages():
         for words in re.findall(r"`frontdesk ([a-z]+(?: [a-z]+)?)", page.read_text(encoding="utf-8")):
             assert _is_command(words.split()), f"{page.relative_to(ROOT)}: frontdesk {words}"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the README uses curl")
+def test_readme_registers_logs_in_and_finds_somebody(served_url: str, tmp_path: Path) -> None:
+    found = re.search(r"^```sh\n(api=.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    assert found is not None
+    with running(tmp_path, "serve", FRONTDESK_DATABASE_URL=served_url) as server:
+        script = found[1].replace("http://127.0.0.1:8000", server.url)
+        done = subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith('{"people":[{"username":"wei","name":"Wei Wang"}],"next":null}')
 
 
 def _is_command(words: list[str]) -> bool:
