@@ -85,7 +85,7 @@ def _kubectl_version() -> str:
 
 
 def _is_at_least(version: str, *least: int) -> bool:
-    """Whether `version`, such as 26.1.4, begins with these numbers or larger ones; also if there are no numbers in it."""
+    """Whether `version`, such as 26.1.4, is no older than that; also if there are no numbers in it."""
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[: len(least)])
     return not numbers or numbers >= least
 

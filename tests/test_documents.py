@@ -63,7 +63,9 @@ def test_every_setting_that_a_docstring_or_message_names_is_one() -> None:
 def test_settings_of_every_example_are_taken() -> None:
     examples = 0
     for page in _pages():
-        for block in re.findall(r"^```(?:yaml|sh)?\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
+        for block in re.findall(
+            r"^```(?:yaml|sh)?\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S
+        ):
             # One service a line, as the pages write it: each is started with what stands there.
             for line in block.splitlines():
                 found = re.findall(r"(FRONTDESK_[A-Z_]+)(?:: ?|=)\"?([^\s\",}]+)", line)

@@ -7,7 +7,7 @@ from frontdesk.accounts import address
 from frontdesk.errors import EmailTaken
 from frontdesk.requests import client_of, service_of, while_connected
 from frontdesk.web.account import account_page
-from frontdesk.web.errors import CORRECTABLE, show_form_again
+from frontdesk.web.errors import CORRECTABLE, show, show_form_again
 from frontdesk.web.forms import read_form
 from frontdesk.web.pages import redirect, render
 from frontdesk.web.visitors import require_visitor, visitor
@@ -19,7 +19,7 @@ async def show_link(request: Request) -> Response:
     """What the link would do, and a button. Looking at it, as scanners of mail do, does nothing."""
     token = request.path_params["token"]
     link = await address.find_link(service_of(request), token)
-    return render(request, "confirm.html", errors={}, problem=None, kind=link.kind, token=token)
+    return render(request, "confirm.html", kind=link.kind, token=token)
 
 
 async def confirm(request: Request) -> Response:
@@ -29,7 +29,8 @@ async def confirm(request: Request) -> Response:
     try:
         await address.confirm(service, token, client_of(request))
     except EmailTaken as error:
-        return show_form_again(request, "confirm.html", error, kind=link.kind, token=token)
+        # Nothing in the form could be changed so that it goes.
+        return show(request, error)
     # Whose session ended with it is a visitor no more.
     signed_in = await visitor(request) is not None
     return redirect(request, "/account" if signed_in else "/login", notice=_DONE[link.kind])

@@ -1,5 +1,6 @@
 """The one place where pages say what went wrong, with the status that belongs to it."""
 
+import math
 from typing import Any
 from urllib.parse import quote
 
@@ -59,19 +60,25 @@ def show(request: Request, error: Exception) -> Response:
     if isinstance(error, errors.Unauthenticated):
         return _send_to_login(request)
     status, code = _classify(error)
-    title, text = messages.PROBLEMS[code]
     language = language_for(request)
     response = render(
         request,
         "error.html",
         status,
         code=code,
-        title=translate(language, title),
-        text=translate(language, text),
+        title=translate(language, messages.PROBLEMS[code][0]),
+        text=_text(language, code, error),
         request_id=state_of(request).get("request_id", "") if status >= 500 else "",
     )
     _add_headers(response, error)
     return response
+
+
+def _text(language: str, code: str, error: Exception) -> str:
+    """What to do about it, in a sentence."""
+    if isinstance(error, errors.Throttled) and error.retry_after > 60:
+        return translate(language, messages.THROTTLED, minutes=math.ceil(error.retry_after / 60))
+    return translate(language, messages.PROBLEMS[code][1])
 
 
 def show_form_again(
@@ -102,7 +109,7 @@ def show_form_again(
         template,
         status,
         errors=by_field,
-        problem=None if by_field else translate(language, messages.PROBLEMS[code][1]),
+        problem=None if by_field else _text(language, code, error),
         **variables,
     )
     _add_headers(response, error)

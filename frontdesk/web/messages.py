@@ -83,7 +83,10 @@ PROBLEMS = {
         mark("There is nothing here"),
         mark("The address may be mistyped, or what was here is gone or not for you to see."),
     ),
-    "throttled": (mark("Too many attempts"), mark("Wait a little, then try again.")),
+    "throttled": (
+        mark("Too many attempts"),
+        mark("There were too many attempts. Wait a little, then try again."),
+    ),
     "busy": (mark("Very busy right now"), mark("Many people are logging in at once. Try again in a moment.")),
     "unavailable": (
         mark("Not available right now"),
@@ -95,6 +98,9 @@ PROBLEMS = {
         mark("It isn't your fault. Try again; if it stays, tell whoever runs this service."),
     ),
 }
+
+# Of "throttled", where it takes more than a minute.
+THROTTLED = mark("There were too many attempts. Try again in %(minutes)s minutes.")
 
 # Kinds of events.
 EVENTS = {

@@ -154,6 +154,9 @@ async def test_an_address_that_was_taken_meanwhile_is_told(
     answer = await press(stranger, link)
     assert answer.status_code == 409
     assert "There is already an account with this e-mail address." in answer.text
+    # Nothing to check, and no button that can't help.
+    assert 'href="#' not in answer.text.partition("<main")[2].partition("</main")[0]
+    assert "Confirm address" not in answer.text
 
 
 async def test_registering_where_addresses_must_be_confirmed_leads_to_the_login(

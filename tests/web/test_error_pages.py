@@ -176,3 +176,23 @@ async def test_a_busy_service_keeps_what_was_typed(border: Border) -> None:
     assert answer.headers["retry-after"] == "7"
     assert b'value="alice"' in answer.body
     assert b"Many people are logging in at once." in answer.body
+
+
+@pytest.mark.parametrize(
+    ("language", "seconds", "said"),
+    [
+        ("en", 60, "There were too many attempts. Wait a little, then try again."),
+        ("en", 61, "There were too many attempts. Try again in 2 minutes."),
+        ("zh", 900, "尝试次数过多，请在 15 分钟后再试。"),
+    ],
+)
+async def test_who_has_to_wait_for_minutes_is_told_how_many(
+    border: Border, language: str, seconds: int, said: str
+) -> None:
+    headers = [(b"accept-language", language.encode())]
+    scope = {"type": "http", "method": "POST", "path": "/login", "query_string": b"", "headers": headers}
+    request = Request(scope | {"scheme": "http", "app": border.app, "state": {}})
+    error = errors.Throttled(seconds)
+    form = web_errors.show_form_again(request, "login.html", error, login="alice", next="/", mails=False)
+    for answer in (form, web_errors.show(request, error)):
+        assert said in bytes(answer.body).decode()

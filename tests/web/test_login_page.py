@@ -1,5 +1,6 @@
 """/login and /logout"""
 
+
 import httpx
 import pytest
 
@@ -76,7 +77,7 @@ async def test_guessing_is_slowed_and_the_form_says_when_to_try_again(
                 break
         assert answer.status_code == 429
         assert int(answer.headers["retry-after"]) > 0
-        assert "Wait a little, then try again." in answer.text
+        assert "There were too many attempts. Wait a little, then try again." in answer.text
         assert 'value="alice"' in answer.text
 
 

@@ -20,6 +20,8 @@ for (const form of document.querySelectorAll("form[data-once]")) {
   form.addEventListener("submit", (event) => {
     if (form.classList.contains("sent")) event.preventDefault();
     form.classList.add("sent");
+    // Nothing tells that somebody has stopped it, and wants to send it after all.
+    setTimeout(() => form.classList.remove("sent"), 8000);
   });
 }
 
