@@ -327,4 +327,4 @@ bench-tuning: $(STAMP) ## Measure what the settings of nginx and PostgreSQL are 
 
 .PHONY: clean
 clean: ## Remove what was made here, but not .frontdesk, which holds data
-	rm -rf $(VENV) $(DEPLOY) node_modules build dist test-results .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DEPLOY) .venv-kubernetes node_modules build dist test-results .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
