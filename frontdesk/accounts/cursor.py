@@ -16,18 +16,16 @@ _TEXT_MAX = 1000
 
 
 class Cursor(NamedTuple):
-    """After `key` of `account_id` in the range that has this `stage`, `place` and `low`."""
+    """After `key` of `account_id` in the range of this `rank`."""
 
-    stage: int
-    place: int
-    low: str
+    rank: tuple[int, int, str]
     key: str
     account_id: UUID
 
 
 def write(cursor: Cursor, *, digest: int) -> str:
     """`digest`: that of the plan, so that nobody goes on with another question."""
-    fields = (_VERSION, digest, cursor.stage, cursor.place, cursor.low, cursor.key, cursor.account_id)
+    fields = (_VERSION, digest, *cursor.rank, cursor.key, cursor.account_id)
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(fields)).decode().rstrip("=")
 
 
@@ -44,4 +42,4 @@ def read(text: str, *, digest: int) -> Cursor:
     sizes = max(len(low), len(key)) <= KEY_MAX + 1 and not {"\0", "\n"} & {*low, *key}
     if version != _VERSION or asked != digest or not sizes or not (0 <= stage < 100 and 0 <= place < 100_000):
         raise InvalidCursor
-    return Cursor(stage, place, low, key, account_id)
+    return Cursor((stage, place, low), key, account_id)

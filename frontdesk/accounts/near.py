@@ -17,8 +17,9 @@ from frontdesk.accounts.mistakes import (
     remainders,
     typed_remainders,
 )
-from frontdesk.accounts.plan import Plan, Range
+from frontdesk.accounts.plan import Plan
 from frontdesk.accounts.readings import family_names
+from frontdesk.model import Range
 from frontdesk.store import people as store
 
 # How many words of the vocabulary one typed word may stand for.
@@ -165,7 +166,7 @@ def _scattered(asked: Plan, people: dict[str, int]) -> list[Range]:
     # A word of no name may be part of a username, and rare; but not if it's only a letter or two.
     if people.get(rarest[0], 0) <= _RARE and (rarest[0] in people or len(rarest[0]) > 2):
         starts += [kind + rarest[0] for kind in "abc"]
-    return [plan.begins(plan.SCATTERED, n, start)._replace(scattered=True) for n, start in enumerate(starts)]
+    return [plan.begins(plan.SCATTERED, n, start, scattered=True) for n, start in enumerate(starts)]
 
 
 def _corrections(typed: str, near: dict[str, int]) -> list[tuple[int, int, str]]:

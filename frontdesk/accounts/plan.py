@@ -11,6 +11,7 @@ from zlib import crc32
 
 from frontdesk.accounts import names
 from frontdesk.accounts.names import Words
+from frontdesk.model import Range
 
 RANGES_MAX = 96
 
@@ -20,22 +21,6 @@ USERNAME, NAME, NAME_BEGINS, WORD_BEGINS, BOTH_BEGIN, SCATTERED, CLOSE = range(7
 _END = "\U0010ffff"  # above every key, in byte order
 _AFTER_WORD = "!"  # above the space that ends a word, below every letter
 _AFTER_KEY = "\x01"  # above the key itself, below everything that begins with it
-
-
-class Range(NamedTuple):
-    """Keys from `start` up to, and without, `high`, all of which begin with `low`. Ranges are answered in the order of
-    the first three fields, no two of which are the same.
-
-    `start`: `low`, or more if an earlier range holds the rest. `scattered`: the range holds one of the words only, the
-    others have to be looked for in each person.
-    """
-
-    stage: int
-    place: int
-    low: str
-    start: str
-    high: str
-    scattered: bool = False
 
 
 class Plan(NamedTuple):
@@ -97,21 +82,21 @@ def plan_of(text: str) -> Plan | None:
     return Plan(words, latin, tuple(ranges[:RANGES_MAX]), crc32(" ".join((literal, *words)).encode()))
 
 
-def begins(stage: int, place: int, key: str) -> Range:
+def begins(stage: int, place: int, key: str, *, scattered: bool = False) -> Range:
     """Every key that begins with `key`."""
     key = key[: names.KEY_MAX + 1]
-    return Range(stage, place, key, key, key + _END)
+    return Range((stage, place, key), key, key + _END, scattered)
 
 
 def whole(stage: int, place: int, key: str) -> Range:
     """Every key that begins with the whole words of `key`."""
     key = key[: names.KEY_MAX + 1]
-    return Range(stage, place, key, key, key + _AFTER_WORD)
+    return Range((stage, place, key), key, key + _AFTER_WORD)
 
 
 def exactly(stage: int, place: int, key: str) -> Range:
     """Everybody who has `key`."""
-    return Range(stage, place, key, key, key + _AFTER_KEY)
+    return Range((stage, place, key), key, key + _AFTER_KEY)
 
 
 def homophones(words: Words, latin: Words) -> list[Range]:
@@ -136,7 +121,7 @@ class _Ranges:
         held = self._ends.get(key, "")
         if held < end:
             self._ends[key] = end
-            self.ranges.append(Range(stage, len(self.ranges), key, key + held, key + end))
+            self.ranges.append(Range((stage, len(self.ranges), key), key + held, key + end))
 
 
 def _ways_to_write(words: Words) -> list[Words]:

@@ -13,8 +13,8 @@ from frontdesk.accounts import cursor as cursors
 from frontdesk.accounts import names, near
 from frontdesk.accounts.cursor import Cursor
 from frontdesk.accounts.lookups import Lookups
-from frontdesk.accounts.plan import SCATTERED, Plan, Range, plan_of
-from frontdesk.model import Match, People, Person
+from frontdesk.accounts.plan import SCATTERED, Plan, plan_of
+from frontdesk.model import Match, People, Person, Range
 from frontdesk.store import people as store
 
 Ask = Callable[[store.Scan], Awaitable[list[Match]]]
@@ -45,7 +45,7 @@ async def search(lookups: Lookups, text: str, *, limit: int, after: str | None =
     page = _Page(plan, max(1, min(limit, LIMIT_MAX)), start)
     # A username may have a dot, which doesn't make it two words.
     lookup = lookups.begin(words=max(len(text.split()), len(plan.words) // 2))
-    if start is None or start[:3] <= plan.ranges[-1][:3]:
+    if start is None or start.rank <= plan.ranges[-1].rank:
         await page.read(lookup.scan, plan.ranges)
     for ranges_near in (near.words_near, near.names_near):
         if not page.ended:
@@ -54,12 +54,12 @@ async def search(lookups: Lookups, text: str, *, limit: int, after: str | None =
 
 
 class _Ranges:
-    """Ranges of one page, and which of them hold a key: each holds only keys that begin with its `low`."""
+    """Ranges of one page, and which of them hold a key."""
 
     def __init__(self, ranges: Sequence[Range]) -> None:
         self._by_low: dict[str, list[Range]] = {}
         for range_ in ranges:
-            self._by_low.setdefault(range_.low, []).append(range_)
+            self._by_low.setdefault(range_.rank[2], []).append(range_)
         self._lengths = sorted({len(low) for low in self._by_low})
 
     def holding(self, key: str) -> Iterator[Range]:
@@ -72,7 +72,7 @@ class _Ranges:
 
 
 def _cursor(range_: Range, row: Match) -> Cursor:
-    return Cursor(*range_[:3], row.key, row.account_id)
+    return Cursor(range_.rank, row.key, row.account_id)
 
 
 class _Page:
@@ -97,7 +97,10 @@ class _Page:
             self._scattered = self._scattered or any(range_.scattered for range_ in ranges)
         for turn in range(_ROUNDS):
             before = self._position
-            left = ranges if before is None else [r for r in ranges if r[:3] >= before[:3]]
+            left = ranges
+            if before is not None:
+                rank = before.rank
+                left = [r for r in ranges if r.rank >= rank]
             if not left:
                 return
             # Few are found by two keys; if these are not few, the next turn reads more.
@@ -123,7 +126,7 @@ class _Page:
                     break
             else:
                 if len(rows) < most:
-                    self._position = Cursor(*left[-1][:3], left[-1].high, store.FIRST)
+                    self._position = Cursor(left[-1].rank, left[-1].high, store.FIRST)
                     return
             if reached is not None:
                 self._position = _cursor(*reached)
@@ -144,7 +147,7 @@ class _Page:
     def _from(self, range_: Range) -> tuple[str, UUID]:
         # Of a scattered range only the first are read at all, so it's always read from its beginning.
         position = self._position
-        if position is None or range_[:3] != position[:3] or range_.scattered:
+        if position is None or range_.rank != position.rank or range_.scattered:
             return range_.start, store.FIRST
         # Never from before the range: a cursor of one's own making could name any key.
         return max((position.key, position.account_id), (range_.start, store.FIRST))
@@ -155,7 +158,7 @@ class _Page:
         if range_.scattered and not self._has_all_words(row.username, row.name):
             return
         # Within one page `_found` knows who came before, except those whom the look for scattered words left out.
-        left_out = self._scattered and range_.stage >= SCATTERED
+        left_out = self._scattered and range_.rank[0] >= SCATTERED
         if (self._start is not None or left_out) and self._came_before(range_, row):
             return
         self._found[row.account_id] = Person(username=row.username, name=row.name), range_, row
@@ -171,7 +174,7 @@ class _Page:
             other
             for key in names.keys_of(row.username, row.name)
             for other in self._holding.holding(key)
-            if (*other[:3], key) < (*range_[:3], row.key)
+            if (*other.rank, key) < (*range_.rank, row.key)
         ]
         return any(not other.scattered for other in before) or (
             bool(before) and self._has_all_words(row.username, row.name)

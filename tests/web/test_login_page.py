@@ -1,6 +1,5 @@
 """/login and /logout"""
 
-
 import httpx
 import pytest
 
