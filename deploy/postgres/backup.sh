@@ -17,5 +17,6 @@ coproc SLOT { exec psql --username=postgres --no-psqlrc --quiet --no-align --tup
 echo "SELECT pg_create_physical_replication_slot('frontdesk_backup', true, true);" >&"${SLOT[1]}"
 read -r _ <&"${SLOT[0]}" || { echo "backup: another one is being made, or PostgreSQL isn't ready" >&2 && exit 1; }
 
-exec pg_basebackup --username=postgres --pgdata=- --format=tar --wal-method=fetch --checkpoint=fast \
+# Not in place of this shell (exec): what it talks to psql by would be closed, and the slot gone.
+pg_basebackup --username=postgres --pgdata=- --format=tar --wal-method=fetch --checkpoint=fast \
     --compress=client-zstd:3 --manifest-checksums=SHA256 --progress --verbose
