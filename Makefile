@@ -76,7 +76,8 @@ test-agent: $(STAMP) ## Build the Jenkins agent's image and log into it (needs D
 setup: $(STAMP) $(DEPLOY)/.installed node_modules/.installed ## Install what the other targets need
 
 # --- Images ---
-VERSION ?= dev
+# As Compose takes it: from the environment, else from .env.
+VERSION ?= $(or $(shell sed -n 's/^VERSION=//p' .env 2>/dev/null | tr -d '"'),dev)
 export VERSION
 REVISION = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)
 # The one date in an image; with it, the same commit gives the same image, byte for byte.

@@ -50,8 +50,8 @@ def examine() -> Iterator[Finding]:
         engine, said = _ask("docker", "version", "--format", "{{.Server.Version}}")
         yield Finding(
             f"Docker Engine {said if engine else ''}".strip(),
-            engine and _is_at_least(said, 24),
-            "Install Docker 24 or newer, for Swarm 25."
+            engine and _is_at_least(said, 25),
+            "Install Docker 25 or newer."
             if engine
             else "Start it (systemctl start docker), and see that you may use it (groups | grep docker).",
         )

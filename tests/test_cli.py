@@ -388,9 +388,9 @@ def test_doctor_runs_where_nothing_is_installed(tmp_path: Path) -> None:
 
 
 def test_doctor_says_what_is_too_old(tmp_path: Path) -> None:
-    for name, said in (("docker", "20.10.24"), ("kubectl", '{"gitVersion": "v1.29.9"}')):
+    for name, said in (("docker", "24.0.9"), ("kubectl", '{"gitVersion": "v1.29.9"}')):
         (tmp_path / name).write_text(f"#!/bin/sh\necho '{said}'\n")
         (tmp_path / name).chmod(0o755)
     done = command("doctor", PATH=f"{tmp_path}:/usr/bin:/bin")
-    assert "no  Docker Engine 20.10.24\n    Install Docker 24 or newer" in done.stdout
+    assert "no  Docker Engine 24.0.9\n    Install Docker 25 or newer" in done.stdout
     assert "no  Kubernetes: kubectl 1.29.9\n    Install version 1.30 or newer" in done.stdout

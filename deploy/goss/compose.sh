@@ -56,8 +56,11 @@ edge() {
     published=$(docker compose ps --format '{{ .Service }} {{ .Ports }}' | awk '
         { for (i = 2; i <= NF; i++) if ($i ~ /->/) { sub(/.*->/, "", $i); sub(/\/.*/, "", $i); print $1 ":" $i } }' |
         sort -u | paste -sd, -)
+    hsts=$(docker compose config --format json edge | sed -n 's/^ *"EDGE_HSTS": "\(.*\)".*/\1/p')
+    # The port of https goes without saying.
+    [ "$https" = 443 ] && https= || https=:$https
     check edge docker run --rm --network host --read-only --tmpfs /tmp --cap-drop ALL "$checks" /goss/edge.yaml --vars-inline \
-        "{url: 'https://localhost:$https', http_url: 'http://localhost:$http', hsts: '${EDGE_HSTS-max-age=63072000}',
+        "{url: 'https://localhost$https', http_url: 'http://localhost:$http', hsts: '$hsts',
         published: [$(echo "$published" | sed 's/[^,]*/"&"/g')], tls: true}"
 }
 

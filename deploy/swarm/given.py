@@ -18,7 +18,9 @@ def variables(version: str, running: dict[str, Json]) -> dict[str, str]:
     kept = {**_running(running), "DB_VERSION": version}
     if "db" in running:
         kept["DB_VERSION"] = image(running["db"]).rpartition(":")[2]
-    given = {**kept, **{name: value for name, value in os.environ.items() if value}, "VERSION": version}
+    # Empty is as good as unset, but that the header is to have nothing in it.
+    told = {name: value for name, value in os.environ.items() if value or name == "EDGE_HSTS"}
+    given = {**kept, **told, "VERSION": version}
     registry = given.get("REGISTRY", "")
     given["REGISTRY"] = registry.rstrip("/") + "/" if registry else ""
     return given

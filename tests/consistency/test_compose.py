@@ -1,6 +1,9 @@
 """compose.yaml, the Dockerfile, nginx's configuration and the service's settings say the same."""
 
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +109,38 @@ def test_the_edge_hangs_up_before_a_replica_does() -> None:
     (theirs,) = re.findall(r"timeout_keep_alive=(\d+)", (ROOT / "frontdesk/server.py").read_text("utf-8"))
     for upstream in re.findall(r"upstream \w+ \{(.*?)\n    \}", NGINX, re.S):
         assert seconds(directive("keepalive_timeout", text=upstream)) < float(theirs)
+
+
+@pytest.mark.parametrize("file", ["compose.yaml", "deploy/swarm/stack.yaml"])
+def test_who_tells_the_edge_an_empty_header_gets_none(file: str) -> None:
+    services = yaml.safe_load((ROOT / file).read_text("utf-8"))["services"]
+    # With a colon, empty would be as good as unset.
+    assert services["edge"]["environment"]["EDGE_HSTS"].startswith("${EDGE_HSTS-max-age=")
+
+
+@pytest.mark.parametrize(
+    ("file", "environ", "version"),
+    [
+        ("", {}, "dev"),
+        ("HTTP_PORT=1\nVERSION=1.2.3\n", {}, "1.2.3"),
+        ('VERSION="1.2.3"\n', {}, "1.2.3"),
+        ("VERSION=1.2.3\n", {"VERSION": "2.0.0"}, "2.0.0"),
+    ],
+)
+def test_make_takes_the_version_from_where_compose_does(
+    tmp_path: Path, file: str, environ: dict[str, str], version: str
+) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / ".env").write_text(file)
+    done = subprocess.run(
+        ["make", "--silent", "--eval", "version: ; @echo $(VERSION)", "version"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], **environ},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{version}\n"
 
 
 def test_ports_are_the_same_everywhere() -> None:

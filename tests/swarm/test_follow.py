@@ -183,3 +183,14 @@ def test_what_a_deployment_is_not_told_stays_as_it_runs(monkeypatch: pytest.Monk
 )
 def test_every_edge_is_asked_itself(public_url: str, port: str, url: str, mapped: list[str]) -> None:
     assert checks.way(public_url, "192.0.2.12", port) == (url, mapped)
+
+
+def test_a_header_may_be_told_to_have_nothing_and_other_variables_may_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EDGE_HSTS", "")
+    monkeypatch.setenv("EDGE_TRUSTED_PROXIES", "")
+    env = ["EDGE_HSTS=max-age=1", "EDGE_TRUSTED_PROXIES=192.0.2.0/24"]
+    spec = {"TaskTemplate": {"ContainerSpec": {"Image": "frontdesk-edge:1", "Env": env}}}
+    told = given.variables("2", {"edge": {"Spec": spec}})
+    assert (told["EDGE_HSTS"], told["EDGE_TRUSTED_PROXIES"]) == ("", "192.0.2.0/24")
