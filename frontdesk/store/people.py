@@ -75,12 +75,13 @@ async def scan(db: Queries, asked: Sequence[Scan]) -> list[list[Match]]:
         low, high, limit = zip(*each.ranges, strict=True)
         lows.append("\n".join(low))
         highs.append("\n".join(high))
-        limits.append("\n".join(map(str, limit)))
+        # Nearly always the same for all, which is said once.
+        limits.append("\n".join(map(str, limit)) if len(set(limit)) > 1 else "")
     rows = await db.fetch(
         """
         SELECT found.ns, found.keys, found.account_ids, found.usernames, found.names
-          FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::integer[])
-               WITH ORDINALITY AS q (lows, highs, limits, after, most, q)
+          FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::uuid[], $6::integer[])
+               WITH ORDINALITY AS q (lows, highs, limits, usual, after, most, q)
          CROSS JOIN LATERAL (
                 SELECT array_agg(f.n::integer - 1 ORDER BY f.n, f.key, f.account_id) AS ns,
                        array_agg(f.key ORDER BY f.n, f.key, f.account_id) AS keys,
@@ -94,10 +95,10 @@ async def scan(db: Queries, asked: Sequence[Scan]) -> list[list[Match]]:
                          CROSS JOIN LATERAL (SELECT key, account_id, username, name
                                                FROM people_keys
                                               WHERE (key, account_id)
-                                                    > (r.low COLLATE "C", CASE r.n WHEN 1 THEN q.after ELSE $6 END)
+                                                    > (r.low COLLATE "C", CASE r.n WHEN 1 THEN q.after ELSE $7 END)
                                                 AND key < r.high COLLATE "C"
                                               ORDER BY key, account_id
-                                              LIMIT r.most) k
+                                              LIMIT coalesce(r.most, q.usual)) k
                          LIMIT q.most) f
                   -- LIMIT 1, although there's never a second: else a plan that knows no values reads all accounts.
                   LEFT JOIN LATERAL (SELECT username, name
@@ -110,6 +111,7 @@ async def scan(db: Queries, asked: Sequence[Scan]) -> list[list[Match]]:
         lows,
         highs,
         limits,
+        [each.ranges[0][2] for each in asked],
         [each.after for each in asked],
         [each.limit for each in asked],
         FIRST,

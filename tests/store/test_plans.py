@@ -11,7 +11,7 @@ from frontdesk.store import connection, people
 pytestmark = pytest.mark.anyio
 
 _TYPES = {
-    "scan": "text[], text[], text[], uuid[], integer[], uuid",
+    "scan": "text[], text[], text[], integer[], uuid[], integer[], uuid",
     "find_words": "text[], text[], text[], text[], text[], integer[]",
 }
 
