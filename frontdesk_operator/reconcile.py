@@ -161,7 +161,12 @@ class _Look:
         }
         migration = verification = _NOTHING
         if going["step"] == "migrate":
-            migration = await self._job(render.migration(self.frontdesk, going["to"], going["id"]))
+            # Where the database is may be why it fails, so another address is another attempt.
+            database = render.database_secret(self.name, self.spec)
+            stamp = await self._stamp(database, ("migrate_database_url",))
+            migration = await self._job(
+                render.migration(self.frontdesk, going["to"], f"{going['id']}-{stamp[:8]}")
+            )
         if going["step"] == "verify":
             verification = await self._job(render.verification(self.frontdesk, going["to"], going["id"]))
         return Seen(migration, verification, rollouts)

@@ -8,6 +8,9 @@ one may no longer log in. Each step may be taken again:
     Job NAME-change-…           makes the role, changes the other passwords, in one transaction
     Secret NAME-database        becomes the new one, which rolls web and api
     Job NAME-revoke-…           the earlier roles may not log in any more
+
+Jobs stay for a day after their end, and what is asked for may be asked for again: so they're named after the Secret
+with the new passwords, of which there's another one each time.
 """
 
 import contextlib
@@ -48,13 +51,16 @@ async def step(
     current = await client.get("v1", "Secret", namespace, f"{name}-database")
     assert current is not None, "made before anything else"
     if passwords.decoded(current).get("service_role") != role:
-        return await _bring_in(client, frontdesk, current, role, mark)
+        return await _bring_in(client, frontdesk, current, role)
     if not settled or await _old_pods_are_left(client, namespace, name):
         return _WAITING
-    progress = await _run(client, frontdesk, "revoke", mark, role)
-    if progress.state is not State.DONE:
-        return await _not_done(client, frontdesk, progress)
-    await client.delete("v1", "Secret", namespace, f"{name}-database-next")
+    following = await client.get("v1", "Secret", namespace, f"{name}-database-next")
+    # None if an earlier look came as far as taking it away.
+    if following is not None:
+        progress = await _run(client, frontdesk, "revoke", following, role)
+        if progress.state is not State.DONE:
+            return await _not_done(client, frontdesk, progress)
+        await client.delete("v1", "Secret", namespace, f"{name}-database-next")
     state["secrets"] = {"rotated": target}
     await tell(
         client, frontdesk, "Normal", "PasswordsChanged", "the earlier ones are good for nothing any more"
@@ -62,18 +68,16 @@ async def step(
     return 0.0
 
 
-async def _bring_in(
-    client: Client, frontdesk: Mapping[str, Any], current: Object, role: str, mark: str
-) -> float:
+async def _bring_in(client: Client, frontdesk: Mapping[str, Any], current: Object, role: str) -> float:
     namespace, name = frontdesk["metadata"]["namespace"], frontdesk["metadata"]["name"]
     # There already: ours, of an earlier look: its passwords may be in use by now.
     with contextlib.suppress(Conflict):
         await client.create(passwords.manifest(namespace, name, role=role, suffix="database-next"))
-    progress = await _run(client, frontdesk, "change", mark, role)
-    if progress.state is not State.DONE:
-        return await _not_done(client, frontdesk, progress)
     following = await client.get("v1", "Secret", namespace, f"{name}-database-next")
     assert following is not None, "made above"
+    progress = await _run(client, frontdesk, "change", following, role)
+    if progress.state is not State.DONE:
+        return await _not_done(client, frontdesk, progress)
     await client.replace({**current, "data": following["data"]})
     return 0.0
 
@@ -95,8 +99,10 @@ async def _old_pods_are_left(client: Client, namespace: str, name: str) -> bool:
     return False
 
 
-async def _run(client: Client, frontdesk: Mapping[str, Any], what: str, mark: str, role: str) -> Progress:
-    job = render.rotation(frontdesk, what, mark, role)
+async def _run(
+    client: Client, frontdesk: Mapping[str, Any], what: str, following: Object, role: str
+) -> Progress:
+    job = render.rotation(frontdesk, what, following["metadata"]["uid"][:8], role)
     namespace, name = job["metadata"]["namespace"], job["metadata"]["name"]
     found = await observe.job(client, namespace, name)
     if found is None:

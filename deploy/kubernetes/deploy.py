@@ -140,10 +140,16 @@ class Deployment:
         return 1
 
     def _bring(self) -> str:
+        jobs = [one for one in self._objects if one["kind"] == "Job"]
+        for job in jobs:
+            name = job["metadata"]["name"]
+            # Of an earlier try: applied again, it would stay as it is, and why it failed may be mended by now.
+            if "Failed" in self._held(name):
+                self._say(f"{name}: failed before, so it's made anew")
+                self._kubectl("delete", "job", name, "--ignore-not-found", "--wait")
         kubectl("apply", "--filename", "-", stdin=yaml.safe_dump_all(self._objects))
         self._say(f"{self.namespace}: told to be version {self.version}")
         # The schema last: it needs the passwords that another Job may have to make first.
-        jobs = [one for one in self._objects if one["kind"] == "Job"]
         for job in sorted(jobs, key=lambda one: "migrate" in one["metadata"]["name"]):
             failed = self._follow_job(job["metadata"]["name"])
             if failed:
@@ -200,8 +206,7 @@ class Deployment:
 
     def _follow_job(self, name: str) -> str:
         def ended() -> tuple[bool, str, str]:
-            conditions = self._get("job", name).get("status", {}).get("conditions", [])
-            held = {one["type"]: one.get("message", "") for one in conditions if one["status"] == "True"}
+            held = self._held(name)
             if "Failed" in held:
                 logs = self._kubectl("logs", f"job/{name}", "--tail", "20", check=False)
                 return False, f"{held['Failed']}\n{logs}", "failed"
@@ -209,8 +214,15 @@ class Deployment:
 
         return self._wait(name, ended)
 
+    def _held(self, job: str) -> dict[str, str]:
+        """The conditions of a Job that hold, with what they say."""
+        conditions = self._get("job", job).get("status", {}).get("conditions", [])
+        return {one["type"]: one.get("message", "") for one in conditions if one["status"] == "True"}
+
     def _rolled_out(self, name: str) -> tuple[bool, str, str]:
         now = self._get("deployment", name)
+        if not now:
+            return False, "it's gone", "gone"
         status, wanted = now.get("status", {}), now["spec"]["replicas"]
         new, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
         text = f"{new} of {wanted} are new, {available} answer"
@@ -224,7 +236,11 @@ class Deployment:
         """Ask again until it is done, failed, or out of time; why it failed, or an empty text."""
         said = ""
         while True:
-            done, failed, text = ask()
+            try:
+                done, failed, text = ask()
+            except ClusterError as error:
+                # That the cluster didn't answer for a moment says nothing of the version.
+                done, failed, text = False, "", str(error)
             if text != said:
                 said = text
                 self._say(f"{name}: {text}")
@@ -252,7 +268,12 @@ class Deployment:
 
     def _report(self, verified: str) -> None:
         where: dict[tuple[str, str], list[str]] = {}
-        for pod in self._pods():
+        try:
+            pods = self._pods()
+        except ClusterError as error:
+            print(f"What runs where can't be told: {error}", file=sys.stderr)
+            pods = []
+        for pod in pods:
             if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]:
                 part = pod["metadata"]["labels"].get("app.kubernetes.io/component", "?")
                 where.setdefault((part, pod["spec"]["containers"][0]["image"]), []).append(

@@ -6,6 +6,8 @@ set -euo pipefail
 
 export MIGRATE_PASSWORD_FILE=${MIGRATE_PASSWORD_FILE:-/run/secrets/migrate_password}
 export SERVICE_PASSWORD_FILE=${SERVICE_PASSWORD_FILE:-/run/secrets/service_password}
+# Where passwords were changed before, the service has another role by now, and a new database needs that one.
+export SERVICE_ROLE_FILE=${SERVICE_ROLE_FILE:-/run/secrets/service_role}
 for file in "$MIGRATE_PASSWORD_FILE" "$SERVICE_PASSWORD_FILE"; do
     [ -s "$file" ] || { echo "there is no password in $file" >&2; exit 1; }
 done
@@ -14,6 +16,7 @@ done
 psql --no-psqlrc --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-${PGUSER:-postgres}}" --dbname postgres --quiet <<'SQL'
 \set migrate_password `cat "$MIGRATE_PASSWORD_FILE"`
 \set service_password `cat "$SERVICE_PASSWORD_FILE"`
+\set service_role `[ -s "$SERVICE_ROLE_FILE" ] && cat "$SERVICE_ROLE_FILE" || echo frontdesk`
 CREATE ROLE frontdesk_migrate LOGIN PASSWORD :'migrate_password';
 CREATE ROLE frontdesk LOGIN PASSWORD :'service_password';
 SELECT NOT rolsuper AS managed FROM pg_roles WHERE rolname = current_user \gset
@@ -24,6 +27,13 @@ GRANT frontdesk_migrate TO CURRENT_USER;
 -- A statement of the service that takes this long is given up by the service already (FRONTDESK_DATABASE_TIMEOUT).
 ALTER ROLE frontdesk SET statement_timeout = '30s';
 ALTER ROLE frontdesk SET lock_timeout = '5s';
+SELECT :'service_role' <> 'frontdesk' AS another \gset
+\if :another
+CREATE ROLE :"service_role" LOGIN PASSWORD :'service_password' IN ROLE frontdesk;
+ALTER ROLE :"service_role" SET statement_timeout = '30s';
+ALTER ROLE :"service_role" SET lock_timeout = '5s';
+ALTER ROLE frontdesk NOLOGIN PASSWORD NULL;
+\endif
 -- A migration that can't have its lock must not make everyone behind it wait.
 ALTER ROLE frontdesk_migrate SET lock_timeout = '3s';
 CREATE DATABASE frontdesk OWNER frontdesk_migrate TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8';

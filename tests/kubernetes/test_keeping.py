@@ -3,6 +3,7 @@
 import json
 import secrets
 import time
+from functools import partial
 
 import pytest
 
@@ -125,6 +126,23 @@ def test_passwords_are_changed_and_no_request_fails(frontdesk: Frontdesk, url: s
     for url_of in ("database_url", "migrate_database_url"):
         assert "authentication failed" in _connect(frontdesk, before[url_of])
         assert _connect(frontdesk, after[url_of]) == ""
+
+
+@pytest.mark.kubernetes_long
+def test_a_change_of_passwords_that_was_asked_for_before_may_be_asked_for_again(frontdesk: Frontdesk) -> None:
+    for value in ("a", "b", "a"):
+        before = cluster.secret(frontdesk.namespace, "one-database")
+        frontdesk.change(database={"own": {"rotate": value}})
+        until("new passwords", partial(_has_changed, frontdesk, value), seconds=240)
+        after = cluster.secret(frontdesk.namespace, "one-database")
+        assert "authentication failed" in _connect(frontdesk, before["database_url"])
+        assert _connect(frontdesk, after["database_url"]) == ""
+        assert _connect(frontdesk, after["migrate_database_url"]) == ""
+    frontdesk.serves(BASE)
+
+
+def _has_changed(frontdesk: Frontdesk, value: str) -> bool:
+    return bool(frontdesk.status.get("secrets") == {"rotated": value})
 
 
 def _connect(frontdesk: Frontdesk, url: str) -> str:

@@ -17,16 +17,22 @@ from tests.waiting import until
 _SCRIPTS = Path(__file__).parents[2] / "deploy" / "postgres"
 
 
-@pytest.mark.parametrize("who", ["postgres", "boss"])
-def test_who_may_make_roles_can_make_ours(tmp_path: Path, who: str) -> None:
-    for role in ("migrate", "service"):
-        (tmp_path / role).write_text(f"{role} password")
+@pytest.mark.parametrize(
+    ("who", "role"), [("postgres", ""), ("boss", ""), ("postgres", "frontdesk_0123abcd")]
+)
+def test_who_may_make_roles_can_make_ours(tmp_path: Path, who: str, role: str) -> None:
+    if role:
+        # As after a change of passwords, which brings another role.
+        (tmp_path / "role").write_text(f"{role}\n")
+    for whose in ("migrate", "service"):
+        (tmp_path / whose).write_text(f"{whose} password")
     with local.postgres(tmp_path / "data", fsync="off") as url:
         asyncio.run(_execute(url, "CREATE ROLE boss LOGIN CREATEROLE CREATEDB"))
         environ = _environ(url) | {
             "PGUSER": who,
             "MIGRATE_PASSWORD_FILE": str(tmp_path / "migrate"),
             "SERVICE_PASSWORD_FILE": str(tmp_path / "service"),
+            "SERVICE_ROLE_FILE": str(tmp_path / "role"),
         }
         ran = subprocess.run(
             ["bash", _SCRIPTS / "10-roles.sh"], env=environ, capture_output=True, text=True, check=False
@@ -34,7 +40,7 @@ def test_who_may_make_roles_can_make_ours(tmp_path: Path, who: str) -> None:
         assert ran.returncode == 0, ran.stderr
         place = f"@/frontdesk?host={environ['PGHOST']}&port=5432&sslmode=disable"
         schema.migrate(f"postgresql://frontdesk_migrate:migrate%20password{place}")
-        service = f"postgresql://frontdesk:service%20password{place}"
+        service = f"postgresql://{role or 'frontdesk'}:service%20password{place}"
         asyncio.run(_execute(service, "DELETE FROM accounts"))
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             asyncio.run(_execute(service, "CREATE TABLE mine ()"))
