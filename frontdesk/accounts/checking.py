@@ -28,6 +28,8 @@ from frontdesk.errors import FieldError, FieldRefused, HashRefused
 # as long as any other, and fails.
 NO_PASSWORD = "$argon2id$v=19$m=19456,t=2,p=1$bm8gcGFzc3dvcmQgc2V0Lg$" + "A" * 43
 
+# Columns that a candidate has another field for.
+_FIELDS = {"disabled": "disabled_at", "email_verified": "email_verified_at"}
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _SHOWN_MAX = 500
 _TRUE = (True, "true", "t", "yes", "y", "1")
@@ -174,9 +176,13 @@ def check_row(raw: Raw, header: tuple[str, ...]) -> Candidate | Rejected:
 
 
 def rejected(candidates: Candidates, n: int, *faults: Fault) -> Rejected:
-    """The candidate at `n`, which can't come in after all."""
-    fields = ("email", "username", "name", "language", "discoverable", "administrator")
-    return Rejected(candidates.line[n], faults, {field: getattr(candidates, field)[n] for field in fields})
+    """The candidate at `n`, which can't come in after all: with all that it's to come in with once that's mended."""
+    shown = {}
+    for column in COLUMNS:
+        value = getattr(candidates, _FIELDS.get(column, column))[n]
+        if column != "password_hash" and value is not None:
+            shown[column] = str(value) if isinstance(value, UUID | datetime) else value
+    return Rejected(candidates.line[n], faults, shown)
 
 
 def _values(raw: Raw, header: tuple[str, ...]) -> dict[str, Any] | Fault:

@@ -43,11 +43,14 @@ _MAX_LENGTH = 4096
 _OUR_KIB = 19456
 
 _B64 = r"([A-Za-z0-9+/_-]+={0,2})"
+# As the PHC string format has them: no other way to write the same.
 _PHC_B64 = r"([A-Za-z0-9+/]+)"
+_PHC_NUMBER = r"(0|[1-9]\d{0,9})"
 _ARGON2 = re.compile(
-    rf"\$argon2(?:id|i|d)\$(?:v=(?:16|19)\$)?m=(\d{{1,10}}),t=(\d{{1,10}}),p=(\d{{1,10}})\${_PHC_B64}\${_PHC_B64}"
+    rf"\$argon2(?:id|i|d)\$(?:v=(?:16|19)\$)?m={_PHC_NUMBER},t={_PHC_NUMBER},p={_PHC_NUMBER}\${_PHC_B64}\${_PHC_B64}"
 )
-_BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
+_BCRYPT = re.compile(r"(\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21})([./A-Za-z0-9])([./A-Za-z0-9]{31})")
+_BCRYPT_LETTERS = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _DJANGO_PBKDF2 = re.compile(rf"pbkdf2_(sha1|sha256)\$(\d{{1,10}})\$([^$]+)\${_B64}")
 _DJANGO_SCRYPT = re.compile(rf"scrypt\$(\d{{1,10}})\$([^$]+)\$(\d{{1,10}})\$(\d{{1,10}})\${_B64}")
 _PBKDF2 = re.compile(rf"\$pbkdf2-(sha1|sha256|sha512)\$i=(\d{{1,10}})\${_B64}\${_B64}")
@@ -82,7 +85,8 @@ def needs_much_memory(encoded: str) -> bool:
 
 
 def _read(encoded: str) -> _Hash:
-    if len(encoded) > _MAX_LENGTH or not encoded.isascii():
+    # PostgreSQL keeps no NUL.
+    if len(encoded) > _MAX_LENGTH or not encoded.isascii() or "\0" in encoded:
         raise HashRefused("the hash is too long or not ASCII")
     if encoded.startswith("{"):
         return _keycloak(encoded)
@@ -97,6 +101,10 @@ def _argon2(found: re.Match[str]) -> _Hash:
     _limit("argon2 memory in KiB", kib, 8 * lanes, _ARGON2_MAX_KIB)
     _limit("argon2 time cost", time_cost, 1, _ARGON2_MAX_TIME)
     _limit("argon2 parallelism", lanes, 1, _ARGON2_MAX_LANES)
+    for part in (found[4], found[5]):
+        # The library takes one spelling only, where some bits at the end mean nothing.
+        if b64encode(_bytes(part)).decode().rstrip("=") != part:
+            raise HashRefused("the hash has a part that is not base64")
     _limit("argon2 salt length", len(_bytes(found[4])), 8, 256)
     _limit("argon2 hash length", len(_bytes(found[5])), 4, 256)
 
@@ -110,11 +118,12 @@ def _argon2(found: re.Match[str]) -> _Hash:
 
 
 def _bcrypt(found: re.Match[str]) -> _Hash:
-    _limit("bcrypt cost", int(found[1]), 4, _BCRYPT_MAX_COST)
+    _limit("bcrypt cost", int(found[2]), 4, _BCRYPT_MAX_COST)
+    # Of the salt's last letter four bits mean nothing. Some libraries left any in them; ours wants none.
+    last = _BCRYPT_LETTERS[_BCRYPT_LETTERS.index(found[3]) & 0b110000]
+    encoded = f"{found[1]}{last}{found[4]}".encode()
     # All bcrypts read 72 bytes, and the C ones up to a NUL; the library refuses both instead.
-    return _Hash(
-        4, lambda password: b"\0" not in password and bcrypt.checkpw(password[:72], found[0].encode())
-    )
+    return _Hash(4, lambda password: b"\0" not in password and bcrypt.checkpw(password[:72], encoded))
 
 
 def _django_pbkdf2(found: re.Match[str]) -> _Hash:

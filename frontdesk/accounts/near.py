@@ -26,6 +26,9 @@ from frontdesk.store import people as store
 _COMPLETIONS = 16
 _CORRECTIONS = 12
 _CORRECTIONS_EACH = 6
+# Places among what is close: a word with one mistake has 100 to 132, with two 200 to 232. Names that no vocabulary has
+# come between them where they're asked for with the words, else behind all, as those were read before.
+_BETWEEN, _LAST = 150, 300
 # Samples of a word up to which it's worth looking through those who have it: about a thousand people.
 _RARE = 64
 
@@ -56,8 +59,8 @@ async def words_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     if len(asked.words) > 1:
         ranges += _scattered(asked, found.people)
     corrections = {word: _corrections(word, found.near.get(n, {})) for n, word in enumerate(looked_for)}
-    ranges += _corrected(typed, corrections)
-    ranges += single.ranges(found, first=len(looked_for))
+    ranges += _corrected(typed, corrections, rest=asked.latin[4:])
+    ranges += single.ranges(found, first=len(looked_for), place=_BETWEEN)
     return tuple(sorted(set(ranges)))[: plan.RANGES_MAX]
 
 
@@ -74,7 +77,7 @@ async def names_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     found = await lookup.find_words(
         store.Question((), (), single.remainders(), single.probes, single.backwards, completions=0)
     )
-    return tuple(sorted(single.ranges(found, first=0)))[: plan.RANGES_MAX]
+    return tuple(sorted(single.ranges(found, first=0, place=_LAST)))[: plan.RANGES_MAX]
 
 
 def _is_han(asked: Plan) -> bool:
@@ -99,14 +102,14 @@ class _Single(NamedTuple):
         """What to look up for each given name of `split`: one letter may be missing from it."""
         return [remainders(given, 1) for _, given in self.split]
 
-    def ranges(self, found: store.Words, *, first: int) -> list[Range]:
-        """One for each of all these, but for probes that don't exist. first: the place in `found.near` of the first
-        given name."""
+    def ranges(self, found: store.Words, *, first: int, place: int) -> list[Range]:
+        """One for each of all these, but for probes that don't exist, at `place`. first: the place in `found.near` of
+        the first given name."""
         keys = set(found.probed)
         for n, (family, given) in enumerate(self.split, first):
             near = [word for mistakes, _, word in _corrections(given, found.near.get(n, {})) if mistakes == 1]
             keys.update(f"b{family} {word}" for word in near)
-        return [plan.exactly(plan.CLOSE, 150, key) for key in keys]
+        return [plan.exactly(plan.CLOSE, place, key) for key in keys]
 
 
 _NOTHING = _Single("", "", [])
@@ -175,7 +178,10 @@ def _corrections(typed: str, near: dict[str, int]) -> list[tuple[int, int, str]]
     return sorted(found)[:_CORRECTIONS]
 
 
-def _corrected(typed: tuple[str, ...], corrections: dict[str, list[tuple[int, int, str]]]) -> list[Range]:
+def _corrected(
+    typed: tuple[str, ...], corrections: dict[str, list[tuple[int, int, str]]], *, rest: tuple[str, ...]
+) -> list[Range]:
+    """What `typed` may be a mistake for, with `rest`, what was typed behind it, left as it is."""
     if len(typed) == 1:
         return [
             plan.whole(plan.CLOSE, mistakes * 100 + rank, kind + word)
@@ -193,8 +199,8 @@ def _corrected(typed: tuple[str, ...], corrections: dict[str, list[tuple[int, in
     found = []
     for words, (mistakes, rank) in sorted(choices.items(), key=lambda choice: (choice[1], choice[0])):
         if mistakes:
-            text = " ".join(words)
+            text = " ".join((*words, *rest))
             # The last word may be half typed, unless it's one that was corrected.
-            make = plan.whole if words[-1] != typed[-1] else plan.begins
+            make = plan.begins if rest or words[-1] == typed[-1] else plan.whole
             found += [make(plan.CLOSE, mistakes * 100 + rank, kind + text) for kind in "bc"]
     return found[: plan.RANGES_MAX // 2]

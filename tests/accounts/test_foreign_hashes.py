@@ -84,6 +84,16 @@ def test_another_salt_makes_the_right_password_wrong(stored: str) -> None:
     assert not verify_foreign(salted, b"user1password" if stored == FIREBASE else PASSWORD.encode())
 
 
+def test_bcrypt_with_bits_that_mean_nothing_is_read_as_without_them() -> None:
+    canonical = "$2b$04$kDgYK1yfVEOV.kuQGgYdfehMLlLPBTFMBUO4dsrWCPPSvydPAZqqu"
+    assert canonical[28] == "e"
+    for letter in "efmt":
+        stored = canonical[:28] + letter + canonical[29:]
+        check_foreign_hash(stored)
+        assert verify_foreign(stored, PASSWORD.encode())
+        assert not verify_foreign(stored, b"another")
+
+
 def test_bcrypt_reads_72_bytes_as_it_does_everywhere() -> None:
     of_72 = "$2b$04$TgsXEgl9921rKP/H1x5LDOHDI7IzwrPTc3CkhWWToZhiCFXRK6A5S"
     assert verify_foreign(of_72, b"x" * 72)
@@ -149,6 +159,9 @@ def test_the_greatest_cost_of_each_is_still_accepted(stored: str) -> None:
         "$2b$04$kDgYK1yfVEOV",
         f"$argon2id$v=19$m=64,t=1,p=1$AAA${HASH}",
         f"$argon2id$v=18$m=64,t=1,p=1${SALT}${HASH}",
+        f"$argon2id$v=19$m=064,t=1,p=1${SALT}${HASH}",
+        f"$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZh${HASH}",
+        "pbkdf2_sha256$1000$a\0b$eHh4eHh4eHg=",
         f"$pbkdf2-sha256$i=1000$A${HASH}",
         f"$pbkdf2-sha256$i=１０００${SALT}${HASH}",
         "$pbkdf2-sha256$i=1000$" + "A" * 5000 + f"${HASH}",

@@ -169,9 +169,34 @@ async def test_who_clashes_with_somebody_else_is_rejected(
     assert {account["username"] for account in await everybody(db)} == {"alice", "bob", "user6"}
 
 
+async def test_a_row_that_clashes_is_rejected_with_all_it_has_but_its_hash(
+    service: Service, alice: cast.Actor, db: asyncpg.Connection
+) -> None:
+    row = somebody(1, email="alice@example.org") | {
+        "id": "0190aaaa-0000-7000-8000-000000000001",
+        "disabled": "2024-05-06T07:08:09Z",
+        "email_verified": "2021-01-01T00:00:00Z",
+        "created_at": "2020-01-01T00:00:00Z",
+        "language": "en",
+        "password_hash": "$2b$04$kDgYK1yfVEOV.kuQGgYdfehMLlLPBTFMBUO4dsrWCPPSvydPAZqqu",
+    }
+    _, (rejected,) = await bring_in(service.db, ndjson(row))
+    mended = json.loads(json.dumps(rejected.row)) | {"email": "user1@example.org"}
+    assert "password_hash" not in mended
+    # Mended and imported, nobody is let in who was shut out.
+    tally, _ = await bring_in(service.db, ndjson(mended))
+    assert counts(tally) == (1, 0, 0)
+    (account,) = [each for each in await everybody(db) if each["email"] == "user1@example.org"]
+    assert str(account["id"]) == row["id"]
+    assert account["disabled_at"].isoformat() == "2024-05-06T07:08:09+00:00"
+    assert account["email_verified_at"].isoformat() == "2021-01-01T00:00:00+00:00"
+    assert account["created_at"].isoformat() == "2020-01-01T00:00:00+00:00"
+
+
 @pytest.mark.parametrize(
     ("row", "field", "code"),
     [
+        (somebody(1, password_hash="pbkdf2_sha256$1000$a\0b$eHh4eHh4eHg="), "password_hash", "hash_refused"),
         (somebody(1, email="nobody"), "email", "email_invalid"),
         (somebody(1, email=None), "email", "missing"),
         (somebody(1, email=["a@example.org"]), "email", "invalid"),

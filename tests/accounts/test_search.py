@@ -240,6 +240,25 @@ async def test_pages_go_on_from_names_near_a_mistyped_one_to_usernames(
     assert everyone[5:] == ["olgb", "olgc"]
 
 
+async def test_a_mistake_is_forgiven_only_to_who_has_the_other_words_too(db: asyncpg.Connection) -> None:
+    await add(db, "ana", "Ana Maria Lopez Silva")
+    await add(db, "eva", "Eva Maria Lopez Silva Cruz")
+    assert await found(db, "ana maria lopes silva") == ["Ana Maria Lopez Silva"]
+    assert await found(db, "ana maria lopes silva xyzzy") == []
+    assert await found(db, "eva maria lopes silva cruz") == ["Eva Maria Lopez Silva Cruz"]
+
+
+async def test_a_username_near_a_short_word_is_found_behind_a_longer_name_near_it(
+    db: asyncpg.Connection,
+) -> None:
+    await add(db, "petrovk", "Zoe")
+    assert await found(db, "petrovq") == ["Zoe"]
+    # Of a name this long two mistakes are forgiven.
+    await add(db, "ann", "Petroviqa Ann")
+    for limit in (1, 2, 10):
+        assert await walk(db, "petrovq", limit) == ["ann", "petrovk"]
+
+
 @pytest.mark.parametrize("username", ["marsupial", "numbat", "quoll1", "Wombat", "袋鼠"])
 async def test_a_username_is_found_wherever_a_mistake_was_made(db: asyncpg.Connection, username: str) -> None:
     await add(db, username, "Zoe")
