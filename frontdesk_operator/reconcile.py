@@ -19,6 +19,8 @@ from frontdesk_operator.upgrade import Next, Progress, Seen, State
 
 # Seconds until the next look: after a step, while something is waited for, and when all is well.
 SOON, WAITING, RESYNC = 0.0, 2.0, 30.0
+# Seconds after which a first installation's Job that failed is tried again.
+_TRIED_AGAIN = 60
 
 _NOTHING = Progress(State.WAITING)
 
@@ -144,6 +146,7 @@ class _Look:
         return stamps
 
     async def _stamp(self, name: str, keys: tuple[str, ...]) -> str:
+        """Empty as long as there's no such Secret, or not all of these in it."""
         secret = await self.client.get("v1", "Secret", self.namespace, name)
         if secret is None:
             self.stuck = f"there's no Secret {name}"
@@ -151,6 +154,7 @@ class _Look:
         lacking = [key for key in keys if key not in secret.get("data", {})]
         if lacking:
             self.stuck = f"the Secret {name} has no {', '.join(lacking)}"
+            return ""
         data = json.dumps({key: secret.get("data", {}).get(key) for key in keys})
         return hashlib.sha256(data.encode()).hexdigest()[:16]
 
@@ -161,18 +165,28 @@ class _Look:
         }
         migration = verification = _NOTHING
         if going["step"] == "migrate":
-            # Where the database is may be why it fails, so another address is another attempt.
             database = render.database_secret(self.name, self.spec)
             stamp = await self._stamp(database, ("migrate_database_url",))
-            migration = await self._job(
-                render.migration(self.frontdesk, going["to"], f"{going['id']}-{stamp[:8]}")
-            )
+            migration = Progress(State.WAITING, self.stuck)
+            if stamp:
+                job = render.migration(self.frontdesk, going["to"], self._attempt(going, stamp))
+                migration = await self._job(job, first="from" not in going)
         if going["step"] == "verify":
-            verification = await self._job(render.verification(self.frontdesk, going["to"], going["id"]))
+            job = render.verification(self.frontdesk, going["to"], self._attempt(going))
+            verification = await self._job(job, first="from" not in going)
         return Seen(migration, verification, rollouts)
 
-    async def _job(self, manifest: Object) -> Progress:
+    def _attempt(self, going: Mapping[str, Any], stamp: str = "") -> str:
+        """What its Jobs are named by: not as those that a deleted Frontdesk of this name may have left, nor as one for
+        another address of the database, by which it may have failed."""
+        mine = hashlib.sha256(f"{self.metadata['uid']} {stamp}".encode()).hexdigest()[:8]
+        return f"{going['id']}-{mine}"
+
+    async def _job(self, manifest: Object, *, first: bool) -> Progress:
         """Started if it isn't there, and how far it is."""
+        if first:
+            # There's nothing to go back to, so it's tried until it succeeds: Kubernetes deletes it, and it's made anew.
+            manifest["spec"]["ttlSecondsAfterFinished"] = _TRIED_AGAIN
         name = manifest["metadata"]["name"]
         found = await observe.job(self.client, self.namespace, name)
         if found is not None:

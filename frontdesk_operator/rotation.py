@@ -47,20 +47,26 @@ async def step(
     state["secrets"] = known
     namespace, name = frontdesk["metadata"]["namespace"], frontdesk["metadata"]["name"]
     mark = hashlib.sha256(f"{frontdesk['metadata']['uid']} {target}".encode()).hexdigest()[:8]
-    role = f"frontdesk_{mark}"
+    ours = role = f"frontdesk_{mark}"
     current = await client.get("v1", "Secret", namespace, f"{name}-database")
     assert current is not None, "made before anything else"
+    following = await client.get("v1", "Secret", namespace, f"{name}-database-next")
+    if following is not None:
+        # Perhaps of a Frontdesk of this name that was deleted meanwhile: its passwords may be the database's by now,
+        # so what it had begun is ended first.
+        role = passwords.decoded(following)["service_role"]
     if passwords.decoded(current).get("service_role") != role:
         return await _bring_in(client, frontdesk, current, role)
     if not settled or await _old_pods_are_left(client, namespace, name):
         return _WAITING
-    following = await client.get("v1", "Secret", namespace, f"{name}-database-next")
     # None if an earlier look came as far as taking it away.
     if following is not None:
         progress = await _run(client, frontdesk, "revoke", following, role)
         if progress.state is not State.DONE:
             return await _not_done(client, frontdesk, progress)
         await client.delete("v1", "Secret", namespace, f"{name}-database-next")
+    if role != ours:
+        return 0.0
     state["secrets"] = {"rotated": target}
     await tell(
         client, frontdesk, "Normal", "PasswordsChanged", "the earlier ones are good for nothing any more"
@@ -109,4 +115,7 @@ async def _run(
         # There already: of a moment ago.
         with contextlib.suppress(Conflict):
             await client.create(job)
+    elif found.state is State.FAILED:
+        # A database that was away may be back: the next look makes it anew.
+        await client.delete("batch/v1", "Job", namespace, name)
     return found or Progress(State.WAITING)

@@ -110,11 +110,11 @@ def advance(upgrade: Mapping[str, Any], serves: str | None, seen: Seen, now: str
     if step == "rollback":
         return _roll_back(upgrade, serves, seen, now)
     progress = _of(step, seen)
-    # A first installation that had failed may be under way again.
-    going = {k: v for k, v in upgrade.items() if k not in ("reason", "message")}
     if progress.state is State.WAITING:
-        return Next(going, serves)
+        # What a first installation failed by stays said while it's tried again: whether that's over isn't known yet.
+        return Next(upgrade, serves)
     if progress.state is State.DONE:
+        going = {k: v for k, v in upgrade.items() if k not in ("reason", "message")}
         if step == STEPS[-1]:
             return Next(None, upgrade["to"], event=("Normal", "Upgraded", f"{upgrade['to']} serves"))
         return Next({**going, "step": STEPS[STEPS.index(step) + 1]}, serves)

@@ -17,16 +17,19 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 Object = dict[str, Any]
+_T = TypeVar("_T")
 _HERE = Path(__file__).parent
 _DEPLOYMENTS = ("frontdesk-web", "frontdesk-api", "frontdesk-edge")
 _IMAGES = ("frontdesk", "frontdesk-edge", "frontdesk-goss")
 # What holds data is never deleted, and a claim can't be made smaller again.
 _DATA = ("Namespace", "PersistentVolumeClaim", "Secret")
+# Seconds before what the cluster gave no answer to is told again; what it refuses is soon given up, too.
+_PAUSES = (1, 3, 9)
 
 
 class ClusterError(Exception):
@@ -144,10 +147,10 @@ class Deployment:
         for job in jobs:
             name = job["metadata"]["name"]
             # Of an earlier try: applied again, it would stay as it is, and why it failed may be mended by now.
-            if "Failed" in self._held(name):
+            if "Failed" in self._again(partial(self._held, name)):
                 self._say(f"{name}: failed before, so it's made anew")
-                self._kubectl("delete", "job", name, "--ignore-not-found", "--wait")
-        kubectl("apply", "--filename", "-", stdin=yaml.safe_dump_all(self._objects))
+                self._tell("delete", "job", name, "--ignore-not-found", "--wait")
+        self._again(partial(kubectl, "apply", "--filename", "-", stdin=yaml.safe_dump_all(self._objects)))
         self._say(f"{self.namespace}: told to be version {self.version}")
         # The schema last: it needs the passwords that another Job may have to make first.
         for job in sorted(jobs, key=lambda one: "migrate" in one["metadata"]["name"]):
@@ -160,13 +163,13 @@ class Deployment:
                 return failed
         [job] = self._verify
         name = job["metadata"]["name"]
-        self._kubectl("delete", "job", name, "--ignore-not-found", "--wait")
-        kubectl("apply", "--filename", "-", stdin=yaml.safe_dump(job))
+        self._tell("delete", "job", name, "--ignore-not-found", "--wait")
+        self._again(partial(kubectl, "apply", "--filename", "-", stdin=yaml.safe_dump(job)))
         return self._follow_job(name)
 
     def _take_back(self) -> str:
         self._until = time.monotonic() + self._seconds
-        now = self._there()
+        now = self._again(self._there)
         for name in self._scaled:
             if (key := ("Deployment", name)) in now.keys() & self.before.keys():
                 # The autoscaler's.
@@ -177,7 +180,7 @@ class Deployment:
             if key[0] != "PersistentVolumeClaim" and now.get(key) != was
         ]
         if changed:
-            kubectl("replace", "--filename", "-", stdin=yaml.safe_dump_all(changed))
+            self._again(partial(kubectl, "replace", "--filename", "-", stdin=yaml.safe_dump_all(changed)))
         for one in changed:
             self._say(f"{one['kind']} {one['metadata']['name']}: told to be as before")
         for one in changed:
@@ -188,7 +191,7 @@ class Deployment:
         # Last: the pods of this version need it as long as they're there.
         for kind, name in sorted(now.keys() - self.before.keys()):
             if kind not in _DATA:
-                self._kubectl("delete", kind, name, "--ignore-not-found", "--wait=false")
+                self._tell("delete", kind, name, "--ignore-not-found", "--wait=false")
         return ""
 
     def _there(self) -> dict[tuple[str, str], Object]:
@@ -240,7 +243,7 @@ class Deployment:
                 done, failed, text = ask()
             except ClusterError as error:
                 # That the cluster didn't answer for a moment says nothing of the version.
-                done, failed, text = False, "", str(error)
+                done, failed, text = False, "", _complaint(error)
             if text != said:
                 said = text
                 self._say(f"{name}: {text}")
@@ -257,7 +260,11 @@ class Deployment:
     def _waiting(self) -> str:
         """Why containers don't run, a line each."""
         lines = []
-        for pod in self._pods():
+        try:
+            pods = self._pods()
+        except ClusterError as error:
+            return f"\n  what its pods wait for can't be told: {error}"
+        for pod in pods:
             for one in pod["status"].get("containerStatuses", []):
                 waits = one.get("state", {}).get("waiting")
                 if waits:
@@ -295,6 +302,22 @@ class Deployment:
         pods: list[Object] = json.loads(found)["items"]
         return pods
 
+    def _again(self, ask: Callable[[], _T]) -> _T:
+        """What `ask` answers, or the fourth ClusterError in a row; for what may be asked or told twice."""
+        said = ""
+        for pause in _PAUSES:
+            try:
+                return ask()
+            except ClusterError as error:
+                if said != _complaint(error):
+                    said = _complaint(error)
+                    self._say(said)
+                time.sleep(pause)
+        return ask()
+
+    def _tell(self, *words: str) -> None:
+        self._again(partial(self._kubectl, *words))
+
     def _kubectl(self, *words: str, check: bool = True) -> str:
         return kubectl(*words, "--namespace", self.namespace, check=check)
 
@@ -320,6 +343,11 @@ def kubectl(*words: str, stdin: str = "", check: bool = True) -> str:
     if done.returncode and check:
         raise ClusterError(f"kubectl {' '.join(words[:2])}: {done.stderr.strip()[-800:]}")
     return done.stdout
+
+
+def _complaint(error: ClusterError) -> str:
+    # Its last line: those before have the time, so that each would be another text, and be said.
+    return f"asking again: {str(error).splitlines()[-1]}"
 
 
 def _moved(path: str, old: Path, new: Path) -> str:

@@ -185,3 +185,56 @@ def test_what_can_not_begin_is_said_in_a_line(variables: dict[str, str], words: 
     assert done.stderr.startswith("Not begun: ")
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def pretended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a cluster that isn't one: pretend_kubectl.py."""
+    real, folder = shutil.which("kubectl"), tmp_path / "cluster"
+    folder.mkdir()
+    script = Path(__file__).parent / "pretend_kubectl.py"
+    (tmp_path / "kubectl").write_text(f'#!/bin/sh\nexec {sys.executable} {script} {real} {folder} "$@"\n')
+    (tmp_path / "kubectl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return folder
+
+
+@pytest.mark.kustomize
+@pytest.mark.parametrize(
+    "silent",
+    ["get job", "get deployment", "get pods", "delete job", "apply --filename"],
+    ids=["a Job", "a rollout", "the end", "the old checks", "the checks"],
+)
+def test_cluster_that_does_not_answer_for_a_moment_takes_nothing_back(pretended: Path, silent: str) -> None:
+    (pretended / "before").write_text("")
+    (pretended / "silent").write_text(f"{silent} 2\n")
+    done = deploy(DEPLOY / "overlays/local", BASE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"Version {BASE} runs. Goss's checks hold" in done.stdout
+    assert (done.stdout + done.stderr).count("TLS handshake timeout") == 1
+
+
+@pytest.mark.kustomize
+def test_cluster_that_never_answers_again_is_waited_for_until_the_deadline(pretended: Path) -> None:
+    (pretended / "silent").write_text("get deployment 99\nget pods 99\n")
+    done = deploy(DEPLOY / "overlays/local", BASE, DEPLOY_TIMEOUT="2")
+    assert done.returncode == 3
+    assert "frontdesk-web: asking again: Unable to connect to the server" in done.stdout
+    assert "not done within 2 s (DEPLOY_TIMEOUT)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.kustomize
+@pytest.mark.parametrize("job", ["frontdesk-migrate", "frontdesk-passwords"])
+def test_job_that_failed_is_made_anew_when_the_same_version_is_deployed_again(
+    pretended: Path, job: str
+) -> None:
+    (pretended / "fails").write_text(f"{job}-{BASE}")
+    assert deploy(DEPLOY / "overlays/local", BASE).returncode == 3
+    # What it failed by was mended.
+    (pretended / "fails").unlink()
+    done = deploy(DEPLOY / "overlays/local", BASE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{job}-{BASE}: failed before, so it's made anew" in done.stdout
+    done = deploy(DEPLOY / "overlays/local", BASE)
+    assert "made anew" not in done.stdout
