@@ -3,7 +3,7 @@
 from frontdesk.accounts import attempts, events, identity, indexing, links, mails, reservations, sessions
 from frontdesk.accounts.checking import NO_PASSWORD
 from frontdesk.accounts.service import Service
-from frontdesk.errors import FieldRefused, InvalidFields, LinkExpired, NotFound, Unauthenticated
+from frontdesk.errors import Busy, FieldRefused, InvalidFields, LinkExpired, NotFound, Unauthenticated
 from frontdesk.model import Account, Client, Visit
 from frontdesk.store import accounts as store
 from frontdesk.store import attempts as attempts_store
@@ -35,10 +35,15 @@ async def change_email(service: Service, visit: Visit, *, email: str, password: 
         raise Unauthenticated
     budgets = attempts.password_budgets(service, client, visit.session_id)
     await attempts.charge(service, budgets)
-    verdict = await service.hasher.verify(stored, password, deadline=service.settings.hash_deadline)
+    subjects = [budget.subject for budget in budgets]
+    try:
+        verdict = await service.hasher.verify(stored, password, deadline=service.settings.hash_deadline)
+    except Busy:
+        await attempts_store.refund(service.db, subjects)
+        raise
     if not verdict.ok:
         raise InvalidFields(FieldRefused("password", "current_password_wrong").error)
-    await attempts_store.refund(service.db, [budget.subject for budget in budgets])
+    await attempts_store.refund(service.db, subjects)
     await attempts.charge_mail(service, client)
     await attempts.charge_email_change(service, account.id)
     async with service.db.transaction() as db:

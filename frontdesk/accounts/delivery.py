@@ -22,11 +22,9 @@ async def prepare(service: Service, mail: Mail) -> Letter | None:
         account = await accounts.hold(db, account_id=mail.account_id, email_key=mail.email_key)
         if account is None or not await mails.lock(db, mail.id):
             return None
-        kind = await _kind(db, mail, account)
+        kind, to = await _kind(db, mail, account)
         if kind is None:
             return None
-        # What was typed may only look like the account's address.
-        to = account.email if mail.kind == "reset" else mail.email
         token = None
         if kind in links.SECONDS:
             token = await links.make(db, kind, account.id, to, mail.created_at)
@@ -41,27 +39,33 @@ async def prepare(service: Service, mail: Mail) -> Letter | None:
         )
 
 
-async def _kind(db: Queries, mail: Mail, account: Account) -> str | None:
+async def _kind(db: Queries, mail: Mail, account: Account) -> tuple[str | None, str]:
+    """What it is by now, None if it's nothing any more, and whom it goes to."""
     match mail.kind:
         case "confirm":
             if account.email_verified or account.email != mail.email:
-                return None
+                return None, ""
             if await reservations_store.is_unconfirmed(db, account.id):
                 return await _or_taken(db, mail, account)
-            return mail.kind
+            return mail.kind, mail.email
         case "change":
             return await _or_taken(db, mail, account)
+        case "reset":
+            # What was typed may only look like the account's address.
+            return mail.kind, account.email
         case _:
-            return mail.kind
+            return mail.kind, mail.email
 
 
-async def _or_taken(db: Queries, mail: Mail, account: Account) -> str:
-    """`taken` instead, if the address belongs to another account: its owner hears of it, and nobody else."""
+async def _or_taken(db: Queries, mail: Mail, account: Account) -> tuple[str | None, str]:
+    """`taken` instead, if the address belongs to another account: its owner hears of it, and nobody else, who may have
+    one that looks like it."""
     owner = await accounts.email_owner(db, mail.email_key)
-    if owner is not None and owner != account.id:
-        return "taken"
+    if owner is not None and owner[0] != account.id:
+        return "taken", owner[1]
     try:
         await reservations.check_email(db, account.id, mail.email)
     except EmailTaken:
-        return "taken"
-    return mail.kind
+        # Of an address that was left only a digest is kept, which fits its look-alikes too.
+        return ("taken", mail.email) if mail.email.lower() == mail.email_key else (None, "")
+    return mail.kind, mail.email

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from frontdesk.accounts import events, identity, indexing, mails, reservations, sessions
+from frontdesk.accounts import events, identity, indexing, reservations, sessions
 from frontdesk.accounts.service import Service
 from frontdesk.errors import RecentLoginRequired
 from frontdesk.model import Account, Client, Visit
@@ -47,8 +47,7 @@ async def remove_abandoned(service: Service, *, limit: int) -> int:
 async def _erase(db: Queries, account: Account) -> None:
     await indexing.unindex_person(db, account.id)
     await reservations_store.delete_of_account(db, account.id)
-    key = identity.email_key(account.email)
-    await mails_store.delete_to(db, key, account.email, mails.digest(key))
+    await mails_store.delete_to(db, identity.email_key(account.email), account.email)
     await _forget(db, account.id)
 
 

@@ -31,7 +31,8 @@ async def update(
     """
     findings = Findings()
     if username is not None:
-        username = findings.take(identity.clean_username, username)
+        administrator = visit.account.administrator
+        username = findings.take(identity.clean_username, username, reserved=administrator)
     if name is not None:
         name = findings.take(identity.clean_name, name)
     if language is not None:

@@ -69,7 +69,8 @@ async def check(service: Service, token: str, client: Client) -> Visit:
         raise Unauthenticated
     visit, stale = found
     if stale:
-        await store.note_use(service.db, visit.session_id, address=client.address)
+        idle = service.settings.session_idle_timeout
+        await store.note_use(service.db, visit.session_id, address=client.address, idle=idle)
     return visit
 
 

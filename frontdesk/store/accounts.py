@@ -181,10 +181,10 @@ async def hold(db: Queries, *, account_id: UUID | None, email_key: str) -> Accou
     return None if row is None else Account(**row)
 
 
-async def email_owner(db: Queries, email_key: str) -> UUID | None:
-    """Whose address this is, also if they're disabled."""
-    found: UUID | None = await db.fetchval("SELECT id FROM accounts WHERE email_key = $1", email_key)
-    return found
+async def email_owner(db: Queries, email_key: str) -> tuple[UUID, str] | None:
+    """Whose address this is, also if they're disabled, and how they write it."""
+    row = await db.fetchrow("SELECT id, email FROM accounts WHERE email_key = $1", email_key)
+    return None if row is None else (row["id"], row["email"])
 
 
 async def replace_email(db: Queries, account_id: UUID, *, email: str, email_key: str) -> Account:

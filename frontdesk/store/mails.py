@@ -80,6 +80,8 @@ async def insert_limited(
             RETURNING 1)
         INSERT INTO mails (kind, account_id, email, email_key, language)
         SELECT $1, $2, $3, $4, $5 FROM counted
+         -- The account may be gone since it was looked up.
+         WHERE $2::uuid IS NULL OR EXISTS (SELECT FROM accounts WHERE id = $2 FOR KEY SHARE)
         """,
         kind,
         account_id,
@@ -159,12 +161,14 @@ async def delete_of_account(
     )
 
 
-async def delete_to(db: Queries, email_key: str, email: str, email_hash: bytes) -> None:
-    """Forget whatever was asked for, kept or counted for an address."""
+async def delete_to(db: Queries, email_key: str, email: str) -> None:
+    """Forget whatever was asked for or kept for an address.
+
+    Not how many it got within the hour: whoever registers and leaves with somebody's address would else have no limit.
+    """
     # The queue is short; it needs no index for this.
     await db.execute("DELETE FROM mails WHERE email_key = $1", email_key)
     await db.execute("DELETE FROM kept_mails WHERE email = $1", email)
-    await db.execute("DELETE FROM mailboxes WHERE email_hash = $1", email_hash)
 
 
 async def count(db: Queries) -> int:

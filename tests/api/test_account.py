@@ -6,6 +6,7 @@ import asyncpg
 import httpx
 import pytest
 
+from frontdesk.accounts import identity
 from frontdesk.accounts.service import Service
 from tests.answers import faults, refused
 from tests.cast import ALICE, Actor
@@ -34,6 +35,18 @@ async def test_a_cookie_opens_nothing_here(
     for name in ("session", "__Host-session"):
         answer = await http.request(method, URL, headers={"Cookie": f"{name}={alice.token}"}, **body)
         refused(answer, 401, "unauthenticated")
+
+
+async def test_an_administrator_saves_a_reserved_username_as_it_is(
+    http: httpx.AsyncClient, alice: Actor, db: asyncpg.Connection
+) -> None:
+    body = {"username": "admin", "name": "Who Keeps House"}
+    assert ("username", "username_reserved") in faults(await http.patch(URL, json=body, headers=alice.bearer))
+    await db.execute(
+        "UPDATE accounts SET username = 'admin', username_key = $1, administrator = true",
+        identity.username_key("admin"),
+    )
+    assert (await http.patch(URL, json=body, headers=alice.bearer)).json()["name"] == "Who Keeps House"
 
 
 async def test_alice_sees_herself(http: httpx.AsyncClient, alice: Actor, bob: Actor) -> None:

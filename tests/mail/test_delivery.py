@@ -36,6 +36,13 @@ async def ask(http: httpx.AsyncClient, email: str = ALICE.email) -> float:
     return time.perf_counter() - began
 
 
+async def test_a_mail_to_an_account_that_is_just_gone_is_none(service: Service, post: Post) -> None:
+    await mails.write_for_stranger(
+        service, service.db, "confirm", account_id=uuid4(), email="a@example.org", language=None
+    )
+    assert await post.waiting() == 0
+
+
 async def write(service: Service, actor: Actor, count: int) -> None:
     for _ in range(count):
         await mails.write(service, service.db, "password_changed", actor.account)

@@ -6,10 +6,12 @@ from datetime import timedelta
 import asyncpg
 import httpx
 
+from frontdesk import app
 from frontdesk.accounts.service import Service
 from tests.answers import faults, refused
 from tests.cast import ALICE, BOB, Actor
-from tests.mail.conftest import Post
+from tests.conftest import with_settings
+from tests.mail.conftest import Post, talking
 from tests.mailbox import BASE, Letter
 from tests.waiting import until_blocked
 
@@ -174,6 +176,38 @@ async def test_a_taken_address_is_told_only_to_whom_it_belongs(
     assert found[BOB.email].subject == "You have an account already"
     assert found[BOB.email].url == BASE + "/forgot"
     assert set(found) == {ALICE.email, BOB.email}
+
+
+async def test_who_has_an_address_that_looks_like_a_taken_one_hears_nothing(
+    http: httpx.AsyncClient, alice: Actor, bob: Actor, post: Post
+) -> None:
+    lookalike = BOB.email.replace("o", "о", 1)
+    assert lookalike != BOB.email
+    await change(http, alice, lookalike)
+    found = await sent(post)
+    assert set(found) == {ALICE.email, BOB.email}
+    assert found[BOB.email].subject == "You have an account already"
+
+
+async def test_who_has_one_that_looks_like_an_address_that_was_left_hears_nothing(
+    http: httpx.AsyncClient, alice: Actor, bob: Actor, post: Post
+) -> None:
+    await changed(http, alice, post)
+    await change(http, bob, ALICE.email.replace("a", "а", 1))
+    assert set(await sent(post)) == {BOB.email}
+    await change(http, bob, ALICE.email)
+    assert (await sent(post))[ALICE.email].subject == "You have an account already"
+
+
+async def test_who_is_turned_away_for_lack_of_time_is_charged_no_attempt(
+    service: Service, alice: Actor, db: asyncpg.Connection
+) -> None:
+    border = app.build(with_settings(service, hash_deadline=0))
+    async with talking(border) as hurried:
+        body = {"email": NEW, "password": alice.password}
+        answer = await hurried.post(URL, json=body, headers=alice.bearer)
+    refused(answer, 503, "busy")
+    assert await db.fetchval("SELECT sum(failures) FROM attempts WHERE subject LIKE 'password %'") == 0
 
 
 async def test_an_address_taken_in_the_meantime_stays_whose_it_is(

@@ -249,6 +249,19 @@ async def test_strangers_have_three_mails_an_hour_sent_to_an_address(
         assert len(await post.send()) == 3
 
 
+async def test_who_registers_and_leaves_with_an_address_has_no_more_of_them_sent(
+    http: httpx.AsyncClient, alice: Actor, post: Post
+) -> None:
+    for _ in range(3):
+        await ask(http)
+    assert len(await post.send()) == 3
+    assert (await http.delete("/api/v1/account", headers=alice.bearer)).status_code == 204
+    again = ALICE.fields() | {"username": "alice2"}
+    assert (await http.post("/api/v1/accounts", json=again)).status_code == 201
+    await ask(http)
+    assert await post.send() == []
+
+
 async def test_one_sender_is_slowed_down(service: Service, alice: Actor) -> None:
     from frontdesk import app
     from tests.conftest import with_settings

@@ -10,6 +10,7 @@ from frontdesk.store import attempts
 from frontdesk.store import sessions as store
 from tests import cast
 from tests.cast import ELSEWHERE, HERE
+from tests.conftest import with_settings
 
 
 async def count(db: asyncpg.Connection) -> int:
@@ -102,12 +103,24 @@ async def test_use_is_noted_once_a_minute_with_where_it_came_from(
     service: Service, db: asyncpg.Connection, alice: cast.Actor
 ) -> None:
     session = await db.fetchval("SELECT id FROM sessions")
-    await store.note_use(service.db, session, address=ELSEWHERE.address)
+    await store.note_use(service.db, session, address=ELSEWHERE.address, idle=3600)
     assert await db.fetchval("SELECT host(address) FROM sessions") == HERE.address
     await db.execute("UPDATE sessions SET last_used_at = now() - interval '61 s'")
-    await asyncio.gather(*(store.note_use(service.db, session, address=ELSEWHERE.address) for _ in range(5)))
+    await asyncio.gather(
+        *(store.note_use(service.db, session, address=ELSEWHERE.address, idle=3600) for _ in range(5))
+    )
     row = await db.fetchrow("SELECT host(address), last_used_at > now() - interval '5 s' FROM sessions")
     assert tuple(row) == (ELSEWHERE.address, True)
+
+
+async def test_a_session_that_is_used_does_not_end_however_short_the_timeout(
+    service: Service, db: asyncpg.Connection, alice: cast.Actor
+) -> None:
+    settings = with_settings(service, session_idle_timeout=60)
+    for _ in range(4):
+        # Used 20 seconds later, each time.
+        await db.execute("UPDATE sessions SET last_used_at = last_used_at - interval '20 s'")
+        assert await sessions.check(settings, alice.token, HERE)
 
 
 async def test_count_is_the_planners_own_figure(
