@@ -22,6 +22,7 @@ _ADDRESS_LONGEST = 60
 # What an account may do of what makes work or mails, before the wait between two grows.
 _EMAIL_CHANGES = 5
 _EXPORTS = 5
+_USERNAMES = 5
 
 
 @lru_cache(maxsize=4096)
@@ -114,6 +115,11 @@ async def charge_mail(service: Service, client: Client) -> None:
 async def charge_email_change(service: Service, account_id: UUID) -> None:
     """Count an account's request for another address: each tells the one that it has. Raises Throttled."""
     await charge(service, [Budget(f"email account {account_id}", _EMAIL_CHANGES, _ACCOUNT_LONGEST)])
+
+
+async def charge_username(service: Service, account_id: UUID) -> None:
+    """Count an account's wish for another username: whether that's free tells who is here. Raises Throttled."""
+    await charge(service, [Budget(f"username account {account_id}", _USERNAMES, _ACCOUNT_LONGEST)])
 
 
 async def charge_export(service: Service, account_id: UUID) -> None:

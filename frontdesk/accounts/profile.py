@@ -27,7 +27,7 @@ async def update(
 ) -> Account:
     """Change what isn't None; search follows in the same transaction.
 
-    Raises InvalidFields, UsernameTaken, Unavailable.
+    Raises InvalidFields, UsernameTaken, Throttled, Unavailable.
     """
     findings = Findings()
     if username is not None:
@@ -40,12 +40,15 @@ async def update(
     findings.settle()
     if all(value is None for value in (username, name, language, discoverable)):
         return visit.account
+    key = None if username is None else identity.username_key(username)
+    if key is not None and key != identity.username_key(visit.account.username):
+        await attempts.charge_username(service, visit.account.id)
     async with service.db.transaction() as db:
         updated = await store.update(
             db,
             visit.account.id,
             username=username,
-            username_key=None if username is None else identity.username_key(username),
+            username_key=key,
             name=name,
             language=language,
             discoverable=discoverable,

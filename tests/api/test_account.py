@@ -76,6 +76,20 @@ async def test_a_username_that_looks_like_bobs_is_taken(
     assert (await http.get(URL, headers=alice.bearer)).json()["name"] == "Alice Archer"
 
 
+async def test_usernames_cannot_be_tried_one_after_the_other(
+    http: httpx.AsyncClient, alice: Actor, bob: Actor
+) -> None:
+    for n in range(5):
+        name = "bob" if n == 4 else f"alice{n}x"
+        answer = await http.patch(URL, json={"username": name}, headers=alice.bearer)
+        assert answer.status_code == (409 if n == 4 else 200)
+    answer = await http.patch(URL, json={"username": "zelda"}, headers=alice.bearer)
+    refused(answer, 429, "throttled")
+    # Her own isn't another one, however it's spelt.
+    answer = await http.patch(URL, json={"username": "ALICE3X", "name": "A"}, headers=alice.bearer)
+    assert answer.status_code == 200
+
+
 async def test_alice_may_respell_her_own_username(http: httpx.AsyncClient, alice: Actor) -> None:
     answer = await http.patch(URL, json={"username": "Alice"}, headers=alice.bearer)
     assert answer.status_code == 200
