@@ -172,7 +172,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 1_209_600
     recent_login: Annotated[
         int,
-        Meta(ge=10, le=86_400, description="Seconds after a login in which an account may be deleted."),
+        Meta(
+            ge=10,
+            le=86_400,
+            description="Seconds after a login in which an account may be deleted, or have another username.",
+        ),
     ] = 600
     drain_delay: Annotated[
         float,

@@ -26,7 +26,7 @@ RAISED = {
     "post /api/v1/accounts": {"EmailTaken", "UsernameTaken", "Throttled", "Busy"},
     "post /api/v1/sessions": {"WrongCredentials", "EmailUnverified", "Throttled", "Busy"},
     "delete /api/v1/sessions/{id}": {"NotFound"},
-    "patch /api/v1/account": {"UsernameTaken", "Throttled"},
+    "patch /api/v1/account": {"UsernameTaken", "Throttled", "RecentLoginRequired"},
     "delete /api/v1/account": {"RecentLoginRequired"},
     "put /api/v1/account/password": {"Throttled", "Busy"},
     "post /api/v1/account/email": {"NotFound", "Throttled", "Busy"},

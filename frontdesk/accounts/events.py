@@ -11,6 +11,7 @@ from frontdesk.store.connection import Queries
 
 Kind = Literal[
     "registered",
+    "username_changed",
     "password_changed",
     "password_reset",
     "email_confirmed",

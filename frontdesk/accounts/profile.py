@@ -19,6 +19,7 @@ from frontdesk.store.notifications import announce_ended
 async def update(
     service: Service,
     visit: Visit,
+    client: Client,
     *,
     username: str | None = None,
     name: str | None = None,
@@ -27,7 +28,10 @@ async def update(
 ) -> Account:
     """Change what isn't None; search follows in the same transaction.
 
-    Raises InvalidFields, UsernameTaken, Throttled, Unavailable.
+    Another username is another name to log in with, so the login must be recent (OWASP ASVS 7.5.1), and nobody else may
+    have the one of before for 30 days.
+
+    Raises InvalidFields, RecentLoginRequired, UsernameTaken, Throttled, Unavailable.
     """
     findings = Findings()
     if username is not None:
@@ -42,6 +46,7 @@ async def update(
         return visit.account
     key = None if username is None else identity.username_key(username)
     if key is not None and key != identity.username_key(visit.account.username):
+        sessions.require_recent_login(service, visit)
         await attempts.charge_username(service, visit.account.id)
     async with service.db.transaction() as db:
         updated = await store.update(
@@ -55,16 +60,18 @@ async def update(
         )
         if updated is None:
             raise Unauthenticated
-        account = updated.account
-        if updated.renamed:
+        account, former = updated.account, updated.former_username
+        if former is not None and identity.username_key(former) != key:
             await reservations.check_username(db, account.id, account.username)
+            await reservations.reserve_username(db, former, account_id=account.id)
+            await events.record(db, account.id, "username_changed", client)
         if updated.moved and account.discoverable:
             await indexing.index_person(db, account.id, account.username, account.name)
         elif updated.moved:
             await indexing.unindex_person(db, account.id)
-        if updated.renamed:
+        if former is not None:
             await announce_ended(db, account.id)
-    if updated.renamed:
+    if former is not None:
         service.memory.forget(account.id)
     return account
 

@@ -1,4 +1,4 @@
-"""Names that are free and still nobody's: of those who were erased, and addresses left a few days ago.
+"""Names that are free and still nobody else's: usernames and addresses that were given up a while ago.
 
 Only digests are kept. Checked after the insert or update that takes the name, in the same transaction: whoever gave
 it up has committed by then, with the reservation.
@@ -12,7 +12,7 @@ from frontdesk.errors import EmailTaken, UsernameTaken
 from frontdesk.store import reservations as store
 from frontdesk.store.connection import Queries
 
-# Long enough that nobody takes the newcomer for who was erased.
+# Long enough that nobody takes the newcomer for who had it before.
 _USERNAME_DAYS = 30
 # As long as the link lasts by which the owner takes an address back, and the mail with it may wait.
 _EMAIL_DAYS = 8
@@ -30,14 +30,16 @@ async def check_email(db: Queries, account_id: UUID, email: str) -> None:
         raise EmailTaken
 
 
-async def reserve_username(db: Queries, username: str) -> None:
-    """For nobody."""
-    await store.reserve(db, _username_digest(username), account_id=None, days=_USERNAME_DAYS)
+async def reserve_username(db: Queries, username: str, *, account_id: UUID | None) -> None:
+    """For whose it was; None: for nobody."""
+    await store.reserve(
+        db, _username_digest(username), account_id=account_id, days=_USERNAME_DAYS, of_username=True
+    )
 
 
 async def reserve_email(db: Queries, account_id: UUID, email: str) -> None:
     """For whose it was."""
-    await store.reserve(db, _email_digest(email), account_id=account_id, days=_EMAIL_DAYS)
+    await store.reserve(db, _email_digest(email), account_id=account_id, days=_EMAIL_DAYS, of_username=False)
 
 
 def _username_digest(username: str) -> bytes:

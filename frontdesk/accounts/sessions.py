@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from uuid import UUID
 
 from frontdesk.accounts import events
 from frontdesk.accounts.events import USER_AGENT_MAX
 from frontdesk.accounts.service import Service
 from frontdesk.accounts.tokens import new_token, token_hash
-from frontdesk.errors import NotFound, Unauthenticated
+from frontdesk.errors import NotFound, RecentLoginRequired, Unauthenticated
 from frontdesk.model import Account, Client, Login, Session, Visit
 from frontdesk.store import sessions as store
 from frontdesk.store.connection import Queries
@@ -72,6 +73,13 @@ async def check(service: Service, token: str, client: Client) -> Visit:
         idle = service.settings.session_idle_timeout
         await store.note_use(service.db, visit.session_id, address=client.address, idle=idle)
     return visit
+
+
+def require_recent_login(service: Service, visit: Visit) -> None:
+    """For what a stolen session must not do. Raises RecentLoginRequired beyond FRONTDESK_RECENT_LOGIN."""
+    age = (datetime.now(UTC) - visit.logged_in_at).total_seconds()
+    if age > service.settings.recent_login:
+        raise RecentLoginRequired
 
 
 async def list_sessions(service: Service, visit: Visit) -> list[Session]:

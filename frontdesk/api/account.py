@@ -41,6 +41,7 @@ async def update(request: Request) -> Response:
     account = await profile.update(
         service_of(request),
         visit,
+        client_of(request),
         username=_sent(body.username),
         name=_sent(body.name),
         language=_sent(body.language),

@@ -30,10 +30,10 @@ class Credentials(NamedTuple):
 
 
 class Updated(NamedTuple):
-    """An account as it is now; whether its username is another, and whether search has to follow."""
+    """An account as it is now; the username it had, if that's another; and whether search has to follow."""
 
     account: Account
-    renamed: bool
+    former_username: str | None
     moved: bool
 
 
@@ -136,7 +136,7 @@ async def update(
                    name = coalesce($4, name), language = coalesce($5, language),
                    discoverable = coalesce($6, discoverable)
              WHERE id = $1 AND disabled_at IS NULL
-            RETURNING {COLUMNS}, old.username <> new.username AS renamed,
+            RETURNING {COLUMNS}, nullif(old.username, new.username) AS former_username,
                       (old.username, old.name, old.discoverable) <> (new.username, new.name, new.discoverable) AS moved
             """,
             account_id,
@@ -151,8 +151,8 @@ async def update(
     if row is None:
         return None
     values = dict(row)
-    renamed, moved = values.pop("renamed"), values.pop("moved")
-    return Updated(Account(**values), renamed, moved)
+    former, moved = values.pop("former_username"), values.pop("moved")
+    return Updated(Account(**values), former, moved)
 
 
 async def find(db: Queries, account_id: UUID) -> Account | None:

@@ -8,16 +8,21 @@ from frontdesk.store.connection import Queries
 _UNCONFIRMED_DAYS = 7
 
 
-async def reserve(db: Queries, digest: bytes, *, account_id: UUID | None, days: int) -> None:
+async def reserve(
+    db: Queries, digest: bytes, *, account_id: UUID | None, days: int, of_username: bool
+) -> None:
     """Let nobody have this for `days` days but `account_id`."""
     await db.execute(
         """
-        INSERT INTO reservations (digest, account_id, until) VALUES ($1, $2, now() + make_interval(days => $3))
-        ON CONFLICT (digest) DO UPDATE SET account_id = EXCLUDED.account_id, until = EXCLUDED.until
+        INSERT INTO reservations (digest, account_id, until, of_username)
+        VALUES ($1, $2, now() + make_interval(days => $3), $4)
+        ON CONFLICT (digest) DO UPDATE
+           SET account_id = EXCLUDED.account_id, until = EXCLUDED.until, of_username = EXCLUDED.of_username
         """,
         digest,
         account_id,
         days,
+        of_username,
     )
 
 
@@ -35,9 +40,10 @@ async def is_reserved(db: Queries, digest: bytes, *, against: UUID) -> bool:
     )
 
 
-async def delete_of_account(db: Queries, account_id: UUID) -> None:
-    """Free what an account had reserved."""
-    await db.execute("DELETE FROM reservations WHERE account_id = $1", account_id)
+async def release(db: Queries, account_id: UUID) -> None:
+    """Free the addresses that an account had; its usernames stay nobody's until their time is over."""
+    await db.execute("DELETE FROM reservations WHERE account_id = $1 AND NOT of_username", account_id)
+    await db.execute("UPDATE reservations SET account_id = NULL WHERE account_id = $1", account_id)
 
 
 async def delete_past(db: Queries, *, limit: int) -> int:

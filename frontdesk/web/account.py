@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from frontdesk import languages
 from frontdesk.accounts import leaving, profile
+from frontdesk.errors import RecentLoginRequired
 from frontdesk.model import Visit
 from frontdesk.requests import clear_session_cookie, client_of, service_of, while_connected
 from frontdesk.web.errors import CORRECTABLE, show_form_again
@@ -17,7 +18,7 @@ from frontdesk.web.visitors import require_visitor
 
 async def show(request: Request) -> Response:
     visit = await require_visitor(request)
-    return render(request, "account.html", errors={}, problem=None, **account_page(request, visit))
+    return render(request, "account.html", code=None, errors={}, problem=None, **account_page(request, visit))
 
 
 async def save_profile(request: Request) -> Response:
@@ -28,12 +29,13 @@ async def save_profile(request: Request) -> Response:
         await profile.update(
             service_of(request),
             visit,
+            client_of(request),
             name=form["name"],
             username=form["username"],
             language=form["language"],
             discoverable=bool(form["discoverable"]),
         )
-    except CORRECTABLE as error:
+    except (*CORRECTABLE, RecentLoginRequired) as error:
         return show_form_again(request, "account.html", error, **account_page(request, visit, typed=form))
     response = redirect(request, "/account", notice="profile_saved")
     # The account's language, just chosen, must not lose against an older choice of this browser.

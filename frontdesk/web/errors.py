@@ -90,11 +90,11 @@ def show_form_again(
     renamed: dict[str, str] | None = None,
     **variables: Any,
 ) -> Response:
-    """The form with what was typed and what is wrong with it. `error` is one of CORRECTABLE.
+    """The form with what was typed and what is wrong with it. `error` is one of CORRECTABLE, or shown by the template.
 
     renamed: the form's names for fields that have another one in `error`.
 
-    The template gets `errors`, texts by field, and `problem`, a text about the form as a whole, or None.
+    The template gets `errors`, texts by field, `problem`, a text about the form as a whole, or None, and `code`.
     """
     if isinstance(error, errors.Busy):
         state_of(request)["busy"] = True
@@ -108,6 +108,7 @@ def show_form_again(
         request,
         template,
         status,
+        code=code,
         errors=by_field,
         problem=None if by_field else _text(language, code, error),
         **variables,

@@ -65,7 +65,7 @@ PROBLEMS = {
     ),
     "recent_login_required": (
         mark("Log in again first"),
-        mark("You logged in a while ago. Deleting an account needs a fresh login: nobody else is to do it."),
+        mark("You logged in a while ago. This needs a fresh login: nobody else is to do it."),
     ),
     "email_unverified": (
         mark("Confirm your e-mail address first"),
@@ -107,6 +107,7 @@ EVENTS = {
     "registered": mark("Account created"),
     "logged_in": mark("New login"),
     "login_failed": mark("Somebody tried to log in with a wrong password"),
+    "username_changed": mark("Username changed"),
     "password_changed": mark("Password changed"),
     "password_reset": mark("New password set by a link in a mail"),
     "email_confirmed": mark("E-mail address confirmed"),

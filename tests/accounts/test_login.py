@@ -116,9 +116,9 @@ async def test_saving_a_profile_again_changes_nothing_in_the_index(
     before = await index()
     for _ in range(3):
         await profile.update(
-            service, visit, name=ALICE.name, username="alice", language="en", discoverable=True
+            service, visit, HERE, name=ALICE.name, username="alice", language="en", discoverable=True
         )
-    await profile.update(service, visit)
+    await profile.update(service, visit, HERE)
     assert await index() == before
 
 

@@ -127,7 +127,8 @@ async def test_the_replica_that_ended_a_session_refuses_it_at_once(
 
 async def test_a_new_username_is_told_at_once(service: Service, alice: Actor) -> None:
     await verify(service, alice.token, HERE)
-    await profile.update(service, await sessions.check(service, alice.token, HERE), username="alicia")
+    visit = await sessions.check(service, alice.token, HERE)
+    await profile.update(service, visit, HERE, username="alicia")
     assert (await verify(service, alice.token, HERE)).username == "alicia"
 
 

@@ -187,6 +187,23 @@ async def test_leaving_removes_everything(
     assert (await http.post("/api/v1/accounts", json=again)).status_code == 201
 
 
+async def test_another_username_needs_a_recent_login(
+    http: httpx.AsyncClient, alice: Actor, db: asyncpg.Connection
+) -> None:
+    await db.execute("UPDATE sessions SET created_at = now() - interval '601 seconds'")
+    change = {"username": "alicia", "name": "Alicia"}
+    refused(await http.patch(URL, json=change, headers=alice.bearer), 403, "recent_login_required")
+    assert (await http.get(URL, headers=alice.bearer)).json()["name"] == ALICE.name
+    # How it's written is not what somebody logs in with.
+    same = {"username": "Alice", "name": "Alicia"}
+    assert (await http.patch(URL, json=same, headers=alice.bearer)).json()["username"] == "Alice"
+    assert await db.fetchval("SELECT count(*) FROM reservations") == 0
+    await db.execute("UPDATE sessions SET created_at = now() - interval '590 seconds'")
+    assert (await http.patch(URL, json=change, headers=alice.bearer)).json()["username"] == "alicia"
+    kinds = await db.fetch("SELECT kind FROM account_events WHERE kind = 'username_changed'")
+    assert len(kinds) == 1
+
+
 async def test_leaving_needs_a_recent_login(
     http: httpx.AsyncClient, alice: Actor, db: asyncpg.Connection
 ) -> None:

@@ -13,7 +13,7 @@ from frontdesk.accounts.service import Service
 from frontdesk.errors import Unauthenticated
 from frontdesk.model import Visit
 from tests.answers import faults, refused
-from tests.cast import ALICE, BOB, Actor, enter
+from tests.cast import ALICE, BOB, HERE, Actor, enter
 
 URL = "/api/v1/people"
 
@@ -127,7 +127,7 @@ async def test_a_disabled_account_is_neither_changed_nor_found_again(
     # A request that was under way while the administrator acted.
     visit = Visit(account=alice.account, session_id=alice.account.id, logged_in_at=alice.account.created_at)
     with pytest.raises(Unauthenticated):
-        await profile.update(service, visit, name="Alice Anew")
+        await profile.update(service, visit, HERE, name="Alice Anew")
     assert await find(http, "alice", bob) == []
 
 

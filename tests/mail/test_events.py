@@ -57,10 +57,13 @@ async def test_everything_worth_it_is_there_with_when_where_and_what(
     await moderation.disable(service, "alice")
     await moderation.enable(service, "alice")
     actor = await enter(http, alice, change["password"])
+    renamed = await http.patch("/api/v1/account", json={"username": "alicia"}, headers=actor.bearer)
+    assert renamed.status_code == 200
     found = await events(http, actor, limit=50)
     assert [event["kind"] for event in reversed(found)] == [
         *("registered", "logged_in", "logged_in", "login_failed", "password_changed", "email_change_asked"),
         *("email_changed", "exported", "session_ended", "disabled", "enabled", "logged_in"),
+        "username_changed",
     ]
     ours = [event for event in found if event["kind"] not in ("disabled", "enabled")]
     assert {event["user_agent"] for event in ours[:-2]} == {"Heron/1.0"}

@@ -206,6 +206,30 @@ async def test_the_username_stays_reserved_for_thirty_days(
     assert (await http.post("/api/v1/accounts", json=fields)).status_code == 201
 
 
+async def test_no_username_that_she_had_is_anybody_elses_for_thirty_days(
+    http: httpx.AsyncClient, alice: Actor, bob: Actor, db: asyncpg.Connection
+) -> None:
+    """Or whoever takes it would be taken for her, also once she is erased."""
+
+    async def rename(actor: Actor, username: str) -> httpx.Response:
+        return await http.patch("/api/v1/account", json={"username": username}, headers=actor.bearer)
+
+    assert (await rename(alice, "alicia")).status_code == 200
+    refused(await rename(bob, "ALICE"), 409, "username_taken")
+    newcomer = ERIN.fields() | {"username": "a1ice"}
+    refused(await http.post("/api/v1/accounts", json=newcomer), 409, "username_taken")
+    # Her own it is still.
+    assert (await rename(alice, "alice")).status_code == 200
+    refused(await rename(bob, "alicia"), 409, "username_taken")
+    assert (await http.delete("/api/v1/account", headers=alice.bearer)).status_code == 204
+    for username in ("alice", "alicia"):
+        refused(await rename(bob, username), 409, "username_taken")
+    # Nor is kept who had it.
+    assert await db.fetchval("SELECT count(*) FROM reservations WHERE account_id IS NOT NULL") == 0
+    await db.execute("UPDATE reservations SET until = until - interval '30 days'")
+    assert (await rename(bob, "alicia")).status_code == 200
+
+
 async def test_a_registration_that_waits_for_the_erasure_does_not_get_the_name(
     http: httpx.AsyncClient, alice: Actor, service: Service, db: asyncpg.Connection
 ) -> None:

@@ -139,5 +139,20 @@ async def test_leaving_needs_a_fresh_login(
     assert (await alices.get("/account")).status_code == 200
 
 
+async def test_another_username_needs_a_fresh_login_and_loses_nothing_typed(
+    browser: Browser, alice: cast.Actor, db: asyncpg.Connection
+) -> None:
+    await db.execute("UPDATE sessions SET created_at = created_at - interval '1 hour'")
+    alices = browser(alice)
+    answer = await alices.post("/account", data=PROFILE | {"name": "艾丽斯", "username": "alicia"})
+    assert answer.status_code == 403
+    assert "This needs a fresh login" in answer.text
+    assert 'name="next" value="/login?next=/account"' in answer.text
+    assert 'value="艾丽斯"' in answer.text
+    assert 'value="alicia"' in answer.text
+    assert "艾丽斯" not in (await alices.get("/account")).text
+    assert (await alices.post("/account", data=PROFILE)).status_code == 303
+
+
 # What a browser says of a form without fields; httpx would leave it out.
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -112,7 +112,9 @@ async def test_a_person_is_shown_without_their_address(
 async def test_a_person_who_hides_is_as_if_unknown(
     service: Service, browser: Browser, alice: cast.Actor, bob: cast.Actor
 ) -> None:
-    await profile.update(service, await sessions.check(service, bob.token, cast.HERE), discoverable=False)
+    await profile.update(
+        service, await sessions.check(service, bob.token, cast.HERE), cast.HERE, discoverable=False
+    )
     alices = browser(alice)
     hidden = await alices.get("/people/bob")
     unknown = await alices.get("/people/nobody")
