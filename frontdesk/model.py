@@ -76,21 +76,6 @@ class Range(Struct, frozen=True, order=True, gc=False):
     scattered: bool = False
 
 
-class Match(Struct, frozen=True, gc=False):
-    """A person that a search has found, and by which key. `n`: the place of the range among those asked for.
-
-    `username` and `name` are None if the account is hidden, disabled or gone, which the index shouldn't contain.
-    There are some dozens of these, and of ranges, for each letter typed: a named tuple would cost thrice as much. Not
-    in a module that is compiled, as mypyc overlooks what stands in the brackets.
-    """
-
-    n: int
-    key: str
-    account_id: UUID
-    username: str | None
-    name: str | None
-
-
 class Event(Struct, frozen=True, kw_only=True):
     """Something that happened to an account; `address` and `user_agent`: where it was done from."""
 

@@ -14,7 +14,6 @@ from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from frontdesk.errors import Unavailable
-from frontdesk.model import Match
 from frontdesk.store import people as store
 from frontdesk.store.connection import Queries
 
@@ -146,16 +145,16 @@ class Lookup:
         self._due = due
         self._began = asyncio.get_running_loop().time()
 
-    async def scan(self, asked: store.Scan) -> list[Match]:
-        found: list[Match] = await self._ask(0, asked, began=self._began, due=self._due[0])
+    async def scan(self, asked: store.Scan) -> list[store.Match]:
+        found: list[store.Match] = await self._ask(0, asked, began=self._began, due=self._due[0])
         return found
 
     async def find_words(self, asked: store.Question) -> store.Words:
         found: store.Words = await self._ask(1, asked, began=self._began, due=self._due[1])
         return found
 
-    async def scan_on(self, asked: store.Scan) -> list[Match]:
-        found: list[Match] = await self._ask(0, asked, began=self._began, due=self._due[2])
+    async def scan_on(self, asked: store.Scan) -> list[store.Match]:
+        found: list[store.Match] = await self._ask(0, asked, began=self._began, due=self._due[2])
         return found
 
 

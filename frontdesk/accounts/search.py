@@ -14,10 +14,10 @@ from frontdesk.accounts import names, near
 from frontdesk.accounts.cursor import Cursor
 from frontdesk.accounts.lookups import Lookups
 from frontdesk.accounts.plan import SCATTERED, Plan, plan_of
-from frontdesk.model import Match, People, Person, Range
+from frontdesk.model import People, Person, Range
 from frontdesk.store import people as store
 
-Ask = Callable[[store.Scan], Awaitable[list[Match]]]
+Ask = Callable[[store.Scan], Awaitable[list[store.Match]]]
 
 LIMIT_MAX = 100
 
@@ -26,7 +26,7 @@ _ROUNDS = 3
 # How many people who have one word are looked at for the others; there may be more, but hardly among these.
 _SCATTERED_MAX = 40
 # How many of the first keys may be of somebody who was found already.
-_SPARE = 4
+_SPARE = 3
 
 
 async def search(lookups: Lookups, text: str, *, limit: int, after: str | None = None) -> People:
@@ -71,10 +71,6 @@ class _Ranges:
                     yield range_
 
 
-def _cursor(range_: Range, row: Match) -> Cursor:
-    return Cursor(range_.rank, row.key, row.account_id)
-
-
 class _Page:
     """What has been found so far, and where the reading stands."""
 
@@ -82,7 +78,8 @@ class _Page:
         self._plan = plan
         self._limit = limit
         self._start = start
-        self._found: dict[UUID, tuple[Person, Range, Match]] = {}
+        # By account: who, in which range, by which key.
+        self._found: dict[UUID, tuple[Person, Range, str]] = {}
         self._position = start
         self._ranges: Sequence[Range] = plan.ranges
         self._holding: _Ranges | None = None
@@ -112,15 +109,15 @@ class _Page:
             rows = await scan(store.Scan(asked, most, after))
             counts = [0] * len(left)
             reached = None
-            for row in rows:
-                n = row.n
+            for n, key, account_id, username, name in rows:
                 range_ = left[n]
                 counts[n] += 1
                 # Only the first of those that are left was read before.
-                if n == 0 and before is not None and _cursor(range_, row) <= before:
+                if n == 0 and before is not None and Cursor(range_.rank, key, account_id) <= before:
                     continue
-                reached = range_, row
-                self._consider(range_, row)
+                reached = range_, key, account_id
+                if username and account_id not in self._found:
+                    self._consider(range_, key, account_id, username, name)
                 # A range of which all that was wanted came may hold more; what was read of later ones comes after that.
                 if self.ended or (counts[n] == want and not range_.scattered):
                     break
@@ -129,17 +126,19 @@ class _Page:
                     self._position = Cursor(left[-1].rank, left[-1].high, store.FIRST)
                     return
             if reached is not None:
-                self._position = _cursor(*reached)
+                range_, key, account_id = reached
+                self._position = Cursor(range_.rank, key, account_id)
             if self.ended:
                 return
         self.ended = True
 
     def people(self) -> People:
-        found = list(self._found.values())
-        people = tuple([person for person, _, _ in found[: self._limit]])
+        found = list(self._found.items())
+        people = tuple([person for _, (person, _, _) in found[: self._limit]])
         position = None
         if len(found) > self._limit:
-            position = _cursor(*found[self._limit - 1][1:])
+            account_id, (_, range_, key) = found[self._limit - 1]
+            position = Cursor(range_.rank, key, account_id)
         elif self.ended:
             position = self._position
         return People(people=people, next=position and cursors.write(position, digest=self._plan.digest))
@@ -152,32 +151,29 @@ class _Page:
         # Never from before the range: a cursor of one's own making could name any key.
         return max((position.key, position.account_id), (range_.start, store.FIRST))
 
-    def _consider(self, range_: Range, row: Match) -> None:
-        if row.username is None or row.name is None or row.account_id in self._found:
-            return
-        if range_.scattered and not self._has_all_words(row.username, row.name):
+    def _consider(self, range_: Range, key: str, account_id: UUID, username: str, name: str) -> None:
+        """Take somebody in who isn't on this page yet, unless they don't belong on it."""
+        if range_.scattered and not self._has_all_words(username, name):
             return
         # Within one page `_found` knows who came before, except those whom the look for scattered words left out.
         left_out = self._scattered and range_.rank[0] >= SCATTERED
-        if (self._start is not None or left_out) and self._came_before(range_, row):
+        if (self._start is not None or left_out) and self._came_before(range_, key, username, name):
             return
-        self._found[row.account_id] = Person(username=row.username, name=row.name), range_, row
+        self._found[account_id] = Person(username=username, name=name), range_, key
         self.ended = len(self._found) > self._limit
 
-    def _came_before(self, range_: Range, row: Match) -> bool:
+    def _came_before(self, range_: Range, key: str, username: str, name: str) -> bool:
         """Whether an earlier page has shown this person, by a better key or in a better range."""
-        assert row.username is not None
-        assert row.name is not None
         if self._holding is None:
             self._holding = _Ranges(self._ranges)
         before = [
             other
-            for key in names.keys_of(row.username, row.name)
-            for other in self._holding.holding(key)
-            if (*other.rank, key) < (*range_.rank, row.key)
+            for better in names.keys_of(username, name)
+            for other in self._holding.holding(better)
+            if (*other.rank, better) < (*range_.rank, key)
         ]
         return any(not other.scattered for other in before) or (
-            bool(before) and self._has_all_words(row.username, row.name)
+            bool(before) and self._has_all_words(username, name)
         )
 
     def _has_all_words(self, username: str, name: str) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from frontdesk.model import Match
 from frontdesk.store.connection import Queries
 
 # Frequencies are counted in samples, by one account in so many, lest everybody called Wang waits for one row.
@@ -34,6 +33,12 @@ class Scan(NamedTuple):
     ranges: Sequence[tuple[str, str, int]]
     limit: int
     after: UUID = FIRST
+
+
+# Somebody whom a scan has found: the place of the range among those asked for, the key, the account, and its username
+# and name, "" if it's hidden, disabled or gone, which the index shouldn't contain. A tuple without names, as there are
+# some dozens for each letter typed: a record would cost three times as much.
+Match = tuple[int, str, UUID, str, str]
 
 
 class Question(NamedTuple):
@@ -79,15 +84,15 @@ async def scan(db: Queries, asked: Sequence[Scan]) -> list[list[Match]]:
         limits.append("\n".join(map(str, limit)) if len(set(limit)) > 1 else "")
     rows = await db.fetch(
         """
-        SELECT found.ns, found.keys, found.account_ids, found.usernames, found.names
+        SELECT found.ns, found.account_ids, found.keys, found.usernames, found.names
           FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::uuid[], $6::integer[])
                WITH ORDINALITY AS q (lows, highs, limits, usual, after, most, q)
          CROSS JOIN LATERAL (
-                SELECT array_agg(f.n::integer - 1 ORDER BY f.n, f.key, f.account_id) AS ns,
-                       array_agg(f.key ORDER BY f.n, f.key, f.account_id) AS keys,
-                       array_agg(f.account_id ORDER BY f.n, f.key, f.account_id) AS account_ids,
-                       array_agg(coalesce(f.username, a.username) ORDER BY f.n, f.key, f.account_id) AS usernames,
-                       array_agg(coalesce(f.name, a.name) ORDER BY f.n, f.key, f.account_id) AS names
+                SELECT array_agg(f.n::integer - 1) AS ns,
+                       array_agg(f.account_id) AS account_ids,
+                       string_agg(f.key, E'\\n') AS keys,
+                       string_agg(coalesce(f.username, ''), E'\\n') AS usernames,
+                       string_agg(coalesce(f.name, ''), E'\\n') AS names
                   FROM (SELECT r.n, k.key, k.account_id, k.username, k.name
                           FROM unnest(string_to_array(q.lows, E'\\n'), string_to_array(q.highs, E'\\n'),
                                       string_to_array(q.limits, E'\\n')::integer[])
@@ -99,13 +104,7 @@ async def scan(db: Queries, asked: Sequence[Scan]) -> list[list[Match]]:
                                                 AND key < r.high COLLATE "C"
                                               ORDER BY key, account_id
                                               LIMIT coalesce(r.most, q.usual)) k
-                         LIMIT q.most) f
-                  -- LIMIT 1, although there's never a second: else a plan that knows no values reads all accounts.
-                  LEFT JOIN LATERAL (SELECT username, name
-                                       FROM accounts
-                                      WHERE f.username IS NULL AND id = f.account_id
-                                        AND discoverable AND disabled_at IS NULL
-                                      LIMIT 1) a ON true) found
+                         LIMIT q.most) f) found
          ORDER BY q.q
         """,
         lows,
@@ -116,8 +115,36 @@ async def scan(db: Queries, asked: Sequence[Scan]) -> list[list[Match]]:
         [each.limit for each in asked],
         FIRST,
     )
-    # A row of arrays for each who asks costs both sides less than a row a person.
-    return [list(map(Match, *columns)) if columns[0] else [] for columns in rows]
+    # A row of columns for each who asks costs both sides less than a row a person, and columns that are texts less than
+    # arrays. The ranges are read one after the other, so all is in order.
+    found: list[list[Match]] = []
+    for ns, account_ids, keys, usernames, names in rows:
+        if ns is None:
+            found.append([])
+            continue
+        shown = usernames.split("\n"), names.split("\n")
+        if "" in shown[0]:
+            shown = await _look_up(db, account_ids, *shown)
+        found.append(list(zip(ns, keys.split("\n"), account_ids, *shown, strict=True)))
+    return found
+
+
+async def _look_up(
+    db: Queries, account_ids: Sequence[UUID], usernames: Sequence[str], names: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """The same, with the accounts asked where the keys say nothing: an account was changed and the index not yet told,
+    or by a version that writes nothing beside the keys."""
+    unknown = [account_ids[n] for n, username in enumerate(usernames) if not username]
+    rows = await db.fetch(
+        "SELECT id, username, name FROM accounts WHERE id = ANY ($1::uuid[]) AND discoverable AND disabled_at IS NULL",
+        unknown,
+    )
+    known = {account_id: (username, name) for account_id, username, name in rows}
+    found = [
+        (username, name) if username else known.get(account_id, ("", ""))
+        for account_id, username, name in zip(account_ids, usernames, names, strict=True)
+    ]
+    return [username for username, _ in found], [name for _, name in found]
 
 
 async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
@@ -208,7 +235,7 @@ async def replace_keys(
         account_id,
         keys,
         username,
-        name,
+        _in_one_line(name),
     )
     return [row["key"] for row in rows]
 
@@ -240,8 +267,13 @@ async def insert_keys(
         owners,
         ids,
         usernames,
-        names,
+        list(map(_in_one_line, names)),
     )
+
+
+def _in_one_line(name: str) -> str:
+    """No name has a line feed, unless somebody wrote it by hand; and `scan` tells names apart by them."""
+    return name.replace("\n", " ")
 
 
 async def add_words(db: Queries, words: Sequence[str]) -> list[str]:

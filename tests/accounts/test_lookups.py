@@ -11,9 +11,8 @@ from frontdesk.accounts.indexing import index_person
 from frontdesk.accounts.lookups import Lookups
 from frontdesk.accounts.search import search
 from frontdesk.errors import Unavailable
-from frontdesk.model import Match
 from frontdesk.store import connection
-from frontdesk.store.people import Question, Scan
+from frontdesk.store.people import Match, Question, Scan
 
 NAMES = ("Wei Wang", "王伟", "Jennifer Smith", "Björn Svensson", "Ana Maria Cruz", "김민수", "Zyxomma")
 TEXTS = (

@@ -316,7 +316,7 @@ class _Asked:
         self.probes: list[int] = []
 
     async def fetch(self, query: str, *arguments: list[str]) -> list[asyncpg.Record]:
-        self.scans += "array_agg(f.key" in query
+        self.scans += "LIMIT q.most" in query
         if "people_remainders" in query:
             self.probes += [len(probes.split()) for probes in arguments[3]]
         found: list[asyncpg.Record] = await self._db.fetch(query, *arguments)
