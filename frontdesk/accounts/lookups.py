@@ -20,8 +20,9 @@ from frontdesk.store.connection import Queries
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
-# How many ask together. Questions gain little by it, and the more there are the longer the others wait.
-_SCANS = 10
+# How many ask together. Questions gain little by it, and the more there are the longer the others wait. Who isn't among
+# these scans waits for all that comes before the next ones.
+_SCANS = 16
 _QUESTIONS = 3
 # How many statements of questions a scan waits for, however long ago those were due. Most scans are all that somebody
 # asks, and a third such statement was what the slowest hundredth of these waited for.

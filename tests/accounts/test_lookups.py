@@ -97,8 +97,8 @@ async def test_the_first_is_asked_for_at_once_and_those_who_come_meanwhile_toget
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lookups_module, "_SLOW", 10)
-    await asyncio.gather(*(await _asked(Lookups(watched), *["wei"] * 20)))
-    assert watched.statements == [1, 10, 9]
+    await asyncio.gather(*(await _asked(Lookups(watched), *["wei"] * 26)))
+    assert watched.statements == [1, 16, 9]
 
 
 async def _order(lookups: Lookups, *joined: tuple[str, int, bool, int]) -> list[str]:
@@ -124,15 +124,15 @@ async def test_what_takes_longer_alone_is_answered_after_what_does_not(
     lookups = Lookups(watched)
     first = await _asked(lookups, "wei")
     joined = [
-        ("plain", 7, False, 1),
+        ("plain", 13, False, 1),
         ("few", 2, True, 2),
         ("many", 2, True, 5),
         ("further", 2, True, 1),
         ("plain", 1, False, 1),
     ]
     answered = await _order(lookups, *joined)
-    assert answered == ["plain"] * 8 + ["further"] * 2 + ["many"] * 2 + ["few"] * 2
-    assert watched.statements == [1, 10, 4]
+    assert answered == ["plain"] * 14 + ["further"] * 2 + ["many"] * 2 + ["few"] * 2
+    assert watched.statements == [1, 16, 4]
     assert len(await first[0]) == 1
 
 
@@ -202,13 +202,13 @@ async def test_statements_that_wait_leave_connections_to_others(
 ) -> None:
     monkeypatch.setattr(lookups_module, "_AT_ONCE", 2)
     lookups = Lookups(watched)
-    tasks = await _asked(lookups, *["wei"] * 12)
+    tasks = await _asked(lookups, *["wei"] * 18)
     await asyncio.sleep(0.1)
     tasks += await _asked(lookups, "wei")
-    assert watched.statements == [1, 10]
+    assert watched.statements == [1, 16]
     await locked.rollback()
-    assert [len(found) for found in await asyncio.gather(*tasks)] == [1] * 13
-    assert watched.statements == [1, 10, 2]
+    assert [len(found) for found in await asyncio.gather(*tasks)] == [1] * 19
+    assert watched.statements == [1, 16, 2]
 
 
 async def test_whoever_is_gone_is_not_asked_for(watched: Watched) -> None:
@@ -233,7 +233,7 @@ async def test_whoever_asks_alone_and_is_gone_leaves_the_turn_to_others(
 
 async def test_a_fault_is_told_to_all_who_asked_together_and_to_nobody_else(watched: Watched) -> None:
     lookups = Lookups(watched)
-    fine, *failed = await _asked(lookups, "wei", "\0", *["wei"] * 9)
+    fine, *failed = await _asked(lookups, "wei", "\0", *["wei"] * 15)
     later = await _asked(lookups, "wang")
     assert len(await fine) == 1
     for task in failed:
