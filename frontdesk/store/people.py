@@ -234,7 +234,7 @@ async def replace_keys(
         """,
         account_id,
         keys,
-        username,
+        _in_one_line(username),
         _in_one_line(name),
     )
     return [row["key"] for row in rows]
@@ -266,14 +266,14 @@ async def insert_keys(
         keys,
         owners,
         ids,
-        usernames,
+        list(map(_in_one_line, usernames)),
         list(map(_in_one_line, names)),
     )
 
 
-def _in_one_line(name: str) -> str:
+def _in_one_line(text: str) -> str:
     """No name has a line feed, unless somebody wrote it by hand; and `scan` tells names apart by them."""
-    return name.replace("\n", " ")
+    return text.replace("\n", " ")
 
 
 async def add_words(db: Queries, words: Sequence[str]) -> list[str]:

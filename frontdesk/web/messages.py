@@ -65,7 +65,7 @@ PROBLEMS = {
     ),
     "recent_login_required": (
         mark("Log in again first"),
-        mark("You logged in a while ago. This needs a fresh login: nobody else is to do it."),
+        mark("You logged in a while ago. To delete an account or change its username, log in again first."),
     ),
     "email_unverified": (
         mark("Confirm your e-mail address first"),

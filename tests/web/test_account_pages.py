@@ -146,7 +146,7 @@ async def test_another_username_needs_a_fresh_login_and_loses_nothing_typed(
     alices = browser(alice)
     answer = await alices.post("/account", data=PROFILE | {"name": "艾丽斯", "username": "alicia"})
     assert answer.status_code == 403
-    assert "This needs a fresh login" in answer.text
+    assert "log in again first" in answer.text
     assert 'name="next" value="/login?next=/account"' in answer.text
     assert 'value="艾丽斯"' in answer.text
     assert 'value="alicia"' in answer.text
