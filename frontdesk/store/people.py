@@ -118,33 +118,32 @@ async def scan(db: Queries, asked: Sequence[Scan]) -> list[list[Match]]:
     # A row of columns for each who asks costs both sides less than a row a person, and columns that are texts less than
     # arrays. The ranges are read one after the other, so all is in order.
     found: list[list[Match]] = []
+    unknown: list[UUID] = []
     for ns, account_ids, keys, usernames, names in rows:
         if ns is None:
             found.append([])
             continue
-        shown = usernames.split("\n"), names.split("\n")
-        if "" in shown[0]:
-            shown = await _look_up(db, account_ids, *shown)
-        found.append(list(zip(ns, keys.split("\n"), account_ids, *shown, strict=True)))
-    return found
+        shown = usernames.split("\n")
+        if "" in shown:
+            unknown += [
+                account_id for account_id, username in zip(account_ids, shown, strict=True) if not username
+            ]
+        found.append(list(zip(ns, keys.split("\n"), account_ids, shown, names.split("\n"), strict=True)))
+    return await _look_up(db, found, unknown) if unknown else found
 
 
-async def _look_up(
-    db: Queries, account_ids: Sequence[UUID], usernames: Sequence[str], names: Sequence[str]
-) -> tuple[list[str], list[str]]:
+async def _look_up(db: Queries, found: list[list[Match]], unknown: list[UUID]) -> list[list[Match]]:
     """The same, with the accounts asked where the keys say nothing: an account was changed and the index not yet told,
     or by a version that writes nothing beside the keys."""
-    unknown = [account_ids[n] for n, username in enumerate(usernames) if not username]
     rows = await db.fetch(
         "SELECT id, username, name FROM accounts WHERE id = ANY ($1::uuid[]) AND discoverable AND disabled_at IS NULL",
         unknown,
     )
     known = {account_id: (username, name) for account_id, username, name in rows}
-    found = [
-        (username, name) if username else known.get(account_id, ("", ""))
-        for account_id, username, name in zip(account_ids, usernames, names, strict=True)
+    return [
+        [match if match[3] else (*match[:3], *known.get(match[2], ("", ""))) for match in matches]
+        for matches in found
     ]
-    return [username for username, _ in found], [name for _, name in found]
 
 
 async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:

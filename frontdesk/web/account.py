@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from frontdesk import languages
 from frontdesk.accounts import leaving, profile
-from frontdesk.errors import RecentLoginRequired
 from frontdesk.model import Visit
 from frontdesk.requests import clear_session_cookie, client_of, service_of, while_connected
 from frontdesk.web.errors import CORRECTABLE, show_form_again
@@ -35,7 +34,7 @@ async def save_profile(request: Request) -> Response:
             language=form["language"],
             discoverable=bool(form["discoverable"]),
         )
-    except (*CORRECTABLE, RecentLoginRequired) as error:
+    except CORRECTABLE as error:
         return show_form_again(request, "account.html", error, **account_page(request, visit, typed=form))
     response = redirect(request, "/account", notice="profile_saved")
     # The account's language, just chosen, must not lose against an older choice of this browser.

@@ -43,7 +43,7 @@ SHOWN: dict[type[Exception], tuple[int, str]] = {
 # in a window of its own.
 _CHALLENGE = 'Cookie realm="frontdesk"'
 
-# What a form can be sent again for, once something in it is changed or some time has passed.
+# What a form can be sent again for, once something in it is changed, some time has passed, or one has logged in again.
 CORRECTABLE = (
     errors.InvalidFields,
     errors.FieldRefused,
@@ -51,6 +51,7 @@ CORRECTABLE = (
     errors.UsernameTaken,
     errors.WrongCredentials,
     errors.EmailUnverified,
+    errors.RecentLoginRequired,
     errors.RetryLater,
 )
 
@@ -90,7 +91,7 @@ def show_form_again(
     renamed: dict[str, str] | None = None,
     **variables: Any,
 ) -> Response:
-    """The form with what was typed and what is wrong with it. `error` is one of CORRECTABLE, or shown by the template.
+    """The form with what was typed and what is wrong with it. `error` is one of CORRECTABLE.
 
     renamed: the form's names for fields that have another one in `error`.
 

@@ -84,6 +84,11 @@ async def test_a_scan_looks_up_those_accounts_only_whose_names_the_index_does_no
             else:
                 assert person == (("", "") if account_id == hidden else tuple(row))
     assert hidden in shown
+    # However many ask together.
+    counted = _Counted(crowd)
+    both = await people.scan(counted, [people.Scan([("cwang", "cwang~", most)], most) for most in (5, 50)])
+    assert both == [found[:5], found]
+    assert len(counted.asked) == 2
 
 
 async def test_a_line_feed_in_a_name_moves_no_other_name(crowd: asyncpg.Connection) -> None:
