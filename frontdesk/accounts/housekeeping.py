@@ -5,7 +5,7 @@ import logging
 import random
 from collections.abc import Callable
 
-from frontdesk.accounts import leaving
+from frontdesk.accounts import indexing, leaving
 from frontdesk.accounts.service import Service
 from frontdesk.errors import FrontdeskError
 from frontdesk.store import attempts, events, links, mails, reservations, sessions
@@ -13,6 +13,7 @@ from frontdesk.store import attempts, events, links, mails, reservations, sessio
 _EVERY = 60.0
 _STEP = 1000
 _ACCOUNTS = 50
+_WORDS = 200
 _BREATH = 0.1
 _ENDED = (
     sessions.delete_expired,
@@ -54,13 +55,15 @@ async def count_sessions(service: Service, show: Callable[[int], None]) -> None:
 
 async def clean_up(service: Service) -> None:
     """Remove what has ended: sessions, attempts, links, counts, reservations, events of over FRONTDESK_EVENTS_DAYS ago,
-    and accounts that nobody confirmed. Raises Unavailable."""
+    accounts that nobody confirmed, and words that are nobody's name any more. Raises Unavailable."""
     for delete in _ENDED:
         while await delete(service.db, limit=_STEP) == _STEP:
             await asyncio.sleep(_BREATH)
     while await events.delete_old(service.db, days=service.settings.events_days, limit=_STEP) == _STEP:
         await asyncio.sleep(_BREATH)
     while await leaving.remove_abandoned(service, limit=_ACCOUNTS) == _ACCOUNTS:
+        await asyncio.sleep(_BREATH)
+    while await indexing.look_again(service.db, limit=_WORDS) == _WORDS:
         await asyncio.sleep(_BREATH)
     if service.mails == "off":
         # There's no postman, who would count them.

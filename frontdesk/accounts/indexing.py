@@ -15,7 +15,7 @@ from frontdesk.accounts import names
 from frontdesk.accounts.mistakes import ONE, allowed, remainders
 from frontdesk.accounts.pace import parts
 from frontdesk.store import people as store
-from frontdesk.store.connection import Queries
+from frontdesk.store.connection import Database, Queries
 
 Part = TypeVar("Part")
 
@@ -153,15 +153,35 @@ async def _add_words(db: Queries, words: Sequence[str], sampled: Sequence[str], 
         await store.put_remainders(db, rests[part])
 
 
+async def look_again(db: Database, *, limit: int) -> int:
+    """Forget words that somebody was adding when the last who had them left: of at most `limit`, how many nobody is
+    adding any more. Raises Unavailable."""
+    async with db.transaction() as transaction:
+        words = await store.take_released(transaction, limit=limit)
+        return await _forget_unused(transaction, sorted(words))
+
+
 async def _release_words(db: Queries, gone: Sequence[str], *, kept: frozenset[str]) -> None:
     """Forget words that nobody has any more: such a word was the name of one person."""
     words = {word for key in gone if key[0] in "bc" for word in key[1:].split(" ")}
-    words = {word for word in words - kept if len(word) > 1 and word.isascii() and word.isalpha()}
-    free = await store.claim_words(db, sorted(words)) if words else []
+    await _forget_unused(
+        db, sorted(word for word in words - kept if len(word) > 1 and word.isascii() and word.isalpha())
+    )
+
+
+async def _forget_unused(db: Queries, words: Sequence[str]) -> int:
+    """Forget those of `words`, sorted, that nobody has; how many could be looked at now, the others later."""
+    if not words:
+        return 0
+    free = set(await store.claim_words(db, words))
     if free:
         await store.drop_unused_words(
-            db, free, [rest for word in free for rest in remainders(word, allowed(word))]
+            db, sorted(free), [rest for word in free for rest in remainders(word, allowed(word))]
         )
+    if busy := [word for word in words if word not in free]:
+        # To wait for whoever adds them, such as an import, would keep who leaves.
+        await store.put_released(db, busy)
+    return len(free)
 
 
 def _of(parts: list[Part], owners: list[int], only: Container[int] | None) -> list[Part]:

@@ -361,3 +361,24 @@ async def drop_unused_words(db: Queries, words: Sequence[str], remainders: Seque
         words,
         remainders,
     )
+
+
+async def put_released(db: Queries, words: Sequence[str]) -> None:
+    """Remember `words`, sorted, which may be nobody's, but couldn't be claimed."""
+    await db.execute(
+        "INSERT INTO people_words_released SELECT word FROM unnest($1::text[]) AS w (word) ON CONFLICT DO NOTHING",
+        words,
+    )
+
+
+async def take_released(db: Queries, *, limit: int) -> list[str]:
+    """At most `limit` of the words that `put_released` has remembered, which are forgotten here."""
+    rows = await db.fetch(
+        """
+        DELETE FROM people_words_released WHERE word IN (
+            SELECT word FROM people_words_released ORDER BY word LIMIT $1 FOR UPDATE SKIP LOCKED)
+        RETURNING word
+        """,
+        limit,
+    )
+    return [row["word"] for row in rows]

@@ -6,9 +6,11 @@ import random
 import asyncpg
 import pytest
 
+from frontdesk.accounts.housekeeping import clean_up
 from frontdesk.accounts.indexing import index_person, unindex_person
 from frontdesk.accounts.lookups import Lookups
 from frontdesk.accounts.search import search
+from frontdesk.accounts.service import Service
 from frontdesk.store import connection
 
 _ARRIVE = """
@@ -125,6 +127,48 @@ async def test_somebody_who_adds_a_word_waits_until_it_is_forgotten(
     await registering
     assert [person.username for person in (await search(Lookups(db), "zyxoma", limit=5)).people] == ["two"]
     await other.close()
+
+
+async def test_a_word_of_somebody_who_left_meanwhile_goes_once_nobody_is_adding_it(
+    service: Service, db: asyncpg.Connection, other: asyncpg.Connection
+) -> None:
+    gone, also_gone = [await _arrive(db, username, f"{username} Zyxomma") for username in ("one", "three")]
+    importing = other.transaction()
+    await importing.start()
+    await _arrive(other, "two", "Zyxomma")
+    for account_id in (gone, also_gone):
+        async with db.transaction():
+            await unindex_person(db, account_id)
+    await clean_up(service)
+    # It may yet be somebody's, and is looked at once more when it's known.
+    assert await _words(db) == ["zyxomma"]
+    await importing.rollback()
+    await clean_up(service)
+    assert await _words(db) == []
+    assert await db.fetchval("SELECT count(*) FROM people_words_released") == 0
+    assert await db.fetchval("SELECT count(*) FROM people_remainders") == 0
+    await other.close()
+
+
+async def test_a_word_that_came_to_be_somebodys_stays_when_it_is_looked_at_again(
+    service: Service, db: asyncpg.Connection, other: asyncpg.Connection
+) -> None:
+    gone = await _arrive(db, "one", "Zyxomma")
+    importing = other.transaction()
+    await importing.start()
+    await _arrive(other, "two", "Zyxomma")
+    async with db.transaction():
+        await unindex_person(db, gone)
+    await importing.commit()
+    await clean_up(service)
+    assert await _words(db) == ["zyxomma"]
+    assert await db.fetchval("SELECT count(*) FROM people_words_released") == 0
+    assert [person.username for person in (await search(Lookups(db), "zyxoma", limit=5)).people] == ["two"]
+    await other.close()
+
+
+async def _words(db: asyncpg.Connection) -> list[str]:
+    return [row["word"] for row in await db.fetch("SELECT word FROM people_words ORDER BY word")]
 
 
 async def _arrive(db: asyncpg.Connection, username: str, name: str) -> object:
