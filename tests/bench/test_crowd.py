@@ -1,5 +1,6 @@
 """The crowd of bench-search: what it reports is what servers were asked."""
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,11 @@ from bench.crowd import crowd
 
 class _Server(ThreadingHTTPServer):
     request_queue_size = 64
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        # The crowd goes home in the middle of an answer.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
