@@ -1,6 +1,7 @@
 """What people type into the search box, by class, drawn from a directory that bench/directory.py filled."""
 
 import random
+import re
 from collections.abc import Callable, Iterator
 
 import asyncpg
@@ -84,6 +85,7 @@ MEANT = (
     "two words swapped",
     "two words half typed",
     "username",
+    "username, one mistake",
     "one mistake",
     "two mistakes",
     "full name, one mistake",
@@ -100,6 +102,11 @@ CLASSES: dict[str, Callable[[random.Random, tuple[str, str]], str]] = {
     "two words swapped": lambda rng, person: " ".join(reversed(_latin(person[1])[:2])),
     "two words half typed": _half_typed,
     "username": lambda rng, person: person[0],
+    "username, one mistake": lambda rng, person: (
+        person[0].lower().replace(word, mistype(rng, word, 1), 1)
+        if (word := max(re.findall("[a-z]{4,}", person[0].lower()), key=len, default=""))
+        else ""
+    ),
     "one mistake": lambda rng, person: (
         mistype(rng, word, 1) if (word := _one_of(rng, person[1], 4, 7)) else ""
     ),

@@ -4,6 +4,7 @@ Asked only when the true matches of what was typed don't fill the page. Nearly a
 the words that names are made of, with about how many people have each.
 """
 
+from string import punctuation
 from typing import NamedTuple
 
 from frontdesk.accounts import names, plan
@@ -31,6 +32,7 @@ _CORRECTIONS_EACH = 6
 _BETWEEN, _LAST = 150, 300
 # Samples of a word up to which it's worth looking through those who have it: about a thousand people.
 _RARE = 64
+_SIGNS = {ord(sign): None for sign in punctuation}
 
 
 async def words_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
@@ -42,7 +44,7 @@ async def words_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     typed = asked.latin[:4]
     looked_for = [word for word in typed if 3 <= len(word) <= 24 and word.isascii() and word.isalpha()]
     # Of a long word two mistakes may be made, and whom one leads to comes before those.
-    single = _single(asked) if allowed(typed[0]) > 1 else _NOTHING
+    single = _single(asked) if allowed(asked.single) > 1 else _NOTHING
     found = await lookup.find_words(
         store.Question(
             words=typed,
@@ -50,6 +52,7 @@ async def words_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
             remainders=[*map(typed_remainders, looked_for), *single.remainders()],
             probes=single.probes,
             backwards=single.backwards,
+            written=single.written,
             completions=_COMPLETIONS + 1,
         )
     )
@@ -69,13 +72,18 @@ async def names_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
 
     Of a short word, that is: its page is nearly always full by now, and they cost more than all the rest.
     """
-    if _is_han(asked) or allowed(asked.latin[0]) > 1:
+    if _is_han(asked) or allowed(asked.single) > 1:
         return ()
     single = _single(asked)
     if single == _NOTHING:
         return ()
     found = await lookup.find_words(
-        store.Question((), (), single.remainders(), single.probes, single.backwards, completions=0)
+        store.Question(
+            remainders=single.remainders(),
+            probes=single.probes,
+            backwards=single.backwards,
+            written=single.written,
+        )
     )
     return tuple(sorted(single.ranges(found, first=0, place=_LAST)))[: plan.RANGES_MAX]
 
@@ -88,7 +96,8 @@ def _is_han(asked: Plan) -> bool:
 class _Single(NamedTuple):
     """What a single word may be a mistake for, of names that no vocabulary has.
 
-    probes: usernames, and names in two short words, as keys, a line each; backwards: usernames, as keys read backwards.
+    probes: usernames, and names in two short words, as keys, a line each; backwards: usernames without signs, as keys
+    read backwards; written: usernames with signs, backwards.
     Of a username that is mistyped at the end the beginning is right, and of one that is mistyped at the beginning the
     end: looked for in the order of what is right, most of them are neighbours. split: family name and given name, which
     the vocabulary has, of names that are written in one word.
@@ -96,6 +105,7 @@ class _Single(NamedTuple):
 
     probes: str
     backwards: str
+    written: str
     split: list[tuple[str, str]]
 
     def remainders(self) -> list[set[int]]:
@@ -112,17 +122,20 @@ class _Single(NamedTuple):
         return [plan.exactly(plan.CLOSE, place, key) for key in keys]
 
 
-_NOTHING = _Single("", "", [])
+_NOTHING = _Single("", "", "", [])
 
 
 def _single(asked: Plan) -> _Single:
-    word = asked.latin[0]
-    if len(asked.latin) > 1 or not word.isascii() or not 3 <= len(word) <= 20:
+    word = asked.single
+    if not word.isascii() or not 3 <= len(word) <= names.WORD_MAX:
         return _NOTHING
     half = len(word) // 2
     probes = [one_away(word, places=range(half, len(word) + 1), before="a")]
+    written = asked.written
+    if written:
+        probes.append(_written(written, range(len(written) // 2, len(written) + 1)))
     split: list[tuple[str, str]] = []
-    if word.isalpha() and len(word) > ONE:
+    if len(asked.latin) == 1 and word.isalpha() and len(word) > ONE:
         for family in family_names(word[0]):
             given = word.removeprefix(family)
             if given != word and ONE <= len(given) <= 12:
@@ -136,7 +149,32 @@ def _single(asked: Plan) -> _Single:
                 if len(word) - length >= 2 and is_one_away(word[:length], family):
                     probes.append(f"b{family} {word[length:]}")
     at_the_beginning = one_away(word, places=range(half), before="a")
-    return _Single(_in_order("\n".join(filter(None, probes))), _in_order(at_the_beginning[::-1]), split)
+    return _Single(
+        probes=_in_order("\n".join(filter(None, probes))),
+        backwards=_in_order(at_the_beginning[::-1]),
+        written=_in_order(_written(written, range(len(written) // 2), keys=False)[::-1]) if written else "",
+        split=split,
+    )
+
+
+def _written(username: str, places: range, *, keys: bool = True) -> str:
+    """Usernames with dots or other signs for which `username`, which has them too, may be a mistake at one of `places`.
+
+    A line each, as they're written; or their keys.
+    """
+    typed = username.translate(_SIGNS)
+    signs = len(username) - len(typed)
+    others = one_away(username, places=places)
+    # With another number of signs it's no mistake at all, as these don't matter; nor do they make a word longer.
+    return "\n".join(
+        [
+            f"a{bare} {other}"[: names.KEY_MAX + 1] if keys else other
+            for other, bare in zip(others.split("\n"), others.translate(_SIGNS).split("\n"), strict=True)
+            if len(other) - len(bare) == signs
+            and len(bare) >= ONE
+            and (bare[0] == typed[0] or min(len(bare), len(typed)) > ONE)
+        ]
+    )
 
 
 def _in_order(lines: str) -> str:

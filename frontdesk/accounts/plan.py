@@ -26,13 +26,16 @@ _AFTER_KEY = "\x01"  # above the key itself, below everything that begins with i
 class Plan(NamedTuple):
     """A query: its `words`, the same in Latin letters, and the `ranges` of what it says.
 
-    `digest`: two queries with the same words have the same.
+    `digest`: two queries with the same words have the same. `single`: what was typed without a space, in Latin letters
+    and digits alone, else ""; `written`: the same with its dots and other signs, "" if it has none.
     """
 
     words: Words
     latin: Words
     ranges: tuple[Range, ...]
     digest: int
+    single: str
+    written: str
 
 
 def plan_of(text: str) -> Plan | None:
@@ -79,7 +82,16 @@ def plan_of(text: str) -> Plan | None:
     if len(words) == 1 and names.is_han(words[0]):
         # The only mistakes that near.py could add, and cheaper here, where they need no statement of their own.
         ranges = ranges + homophones(words, latin)
-    return Plan(words, latin, tuple(ranges[:RANGES_MAX]), crc32(" ".join((literal, *words)).encode()))
+    alone = len(text.split()) == 1
+    written = literal.lstrip("@")
+    return Plan(
+        words,
+        latin,
+        tuple(ranges[:RANGES_MAX]),
+        digest=crc32(" ".join((literal, *words)).encode()),
+        single="".join(latin) if alone or len(latin) == 1 else "",
+        written=written if alone and written != joined and written.isascii() else "",
+    )
 
 
 def begins(stage: int, place: int, key: str, *, scattered: bool = False) -> Range:

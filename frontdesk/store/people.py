@@ -45,17 +45,19 @@ class Question(NamedTuple):
     """What one search asks of the vocabulary: `words`, words that begin with `beginnings`, words near mistyped ones.
 
     `remainders`: those of each mistyped word. `probes`: keys that may exist, a line each. `backwards`: keys of
-    usernames, each read backwards. Bounded: 24 keys of each, among those of the first 1,000 people; 32 words a
-    remainder, 300 a mistyped word; for a beginning, `completions` of the first 400 words in order, and for one that is
-    shorter than three letters, also of those of the 1,000 commonest that do.
+    usernames without signs, each read backwards; `written`: usernames with signs, as they're written, backwards too.
+    Bounded: 24 keys of each, among those of the first 1,000 people; 32 words a remainder, 300 a mistyped word; for a
+    beginning, `completions` of the first 400 words in order, and for one that is shorter than three letters, also of
+    those of the 1,000 commonest that do.
     """
 
-    words: Sequence[str]
-    beginnings: Sequence[str]
-    remainders: Sequence[Collection[int]]
-    probes: str
-    backwards: str
-    completions: int
+    words: Sequence[str] = ()
+    beginnings: Sequence[str] = ()
+    remainders: Sequence[Collection[int]] = ()
+    probes: str = ""
+    backwards: str = ""
+    written: str = ""
+    completions: int = 0
 
 
 class Words(NamedTuple):
@@ -151,8 +153,8 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
     rows = await db.fetch(
         """
         SELECT q.q, found.kind, found.n, found.word, found.people
-          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[])
-               WITH ORDINALITY AS q (words, beginnings, remainders, probes, backwards, completions, q)
+          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[])
+               WITH ORDINALITY AS q (words, beginnings, remainders, probes, backwards, written, completions, q)
          CROSS JOIN LATERAL (
         SELECT 0 AS kind, 0 AS n, w.word, w.people
           FROM unnest(string_to_array(q.words, E'\\n')) AS asked (word)
@@ -195,13 +197,22 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
                          WHERE reverse(key) = ANY (string_to_array(q.backwards, E'\\n'))
                            AND key < 'b' COLLATE "C" AND strpos(key, ' ') = 0
                          ORDER BY reverse(key) LIMIT 1000) k
-                 LIMIT 24) b) found
+                 LIMIT 24) b
+        UNION ALL
+        SELECT 3, 0, key, 0
+          FROM (SELECT DISTINCT key
+                  FROM (SELECT key FROM people_keys
+                         WHERE reverse(split_part(key, ' ', 2)) = ANY (string_to_array(q.written, E'\\n'))
+                           AND key < 'b' COLLATE "C" AND strpos(key, ' ') > 0
+                         ORDER BY reverse(split_part(key, ' ', 2)) LIMIT 1000) k
+                 LIMIT 24) w) found
         """,
         ["\n".join(each.words) for each in asked],
         ["\n".join(each.beginnings) for each in asked],
         ["\n".join([" ".join(map(str, rests)) for rests in each.remainders]) for each in asked],
         [each.probes for each in asked],
         [each.backwards for each in asked],
+        [each.written for each in asked],
         [each.completions for each in asked],
     )
     found = [Words({}, {}, {}, []) for _ in asked]

@@ -143,7 +143,7 @@ async def test_a_scan_waits_for_two_statements_of_questions_at_most(
     # Every question is due before the scan.
     monkeypatch.setattr(lookups_module, "_DUE_ONE", (0.1, 0.0, 0.0))
     lookup = Lookups(watched).begin(words=1)
-    question = Question(["wei"], (), (), "", "", 0)
+    question = Question(words=["wei"])
     waits = [
         lookup.scan(_scan("wei")),
         *(lookup.find_words(question) for _ in range(9)),

@@ -271,6 +271,43 @@ async def test_a_username_is_found_wherever_a_mistake_was_made(db: asyncpg.Conne
             assert await found(db, typed) == ["Zoe"], typed
 
 
+@pytest.mark.parametrize("username", ["jo.smith", "o-live", "Ana_Maria.Lopez-Silva77"])
+async def test_a_username_with_signs_is_found_wherever_a_letter_was_mistyped(
+    db: asyncpg.Connection, username: str
+) -> None:
+    await add(db, username, "Zoe")
+    await add(db, "xx.yy", "Bob")
+    username = username.lower()
+    for n, letter in enumerate(username):
+        left, right = username[:n], username[n + 1 :]
+        assert await found(db, f"{left}x{letter}{right}") == ["Zoe"]
+        if letter.isalpha():
+            assert await found(db, left + right) == ["Zoe"]
+            assert await found(db, f"@{left}x{right}") == ["Zoe"]
+        else:
+            # Without the sign it's the same; so it is with another.
+            assert await found(db, left + right) == ["Zoe"]
+            assert await found(db, f"{left}.{right}") == ["Zoe"]
+    for typed in (username.replace(username[0], "xx", 1), f"{username}xx"):
+        assert await found(db, typed) == []
+
+
+async def test_signs_make_no_word_long_enough_for_a_mistake(db: asyncpg.Connection) -> None:
+    await add(db, "dr__no", "Zoe")
+    await add(db, "a.b_c", "Bob")
+    assert await found(db, "dr__mo") == ["Zoe"]
+    assert await found(db, "xr__no") == []
+    assert await found(db, "a.b_x") == []
+
+
+async def test_a_username_without_signs_is_found_by_a_mistyped_one_with_some(db: asyncpg.Connection) -> None:
+    await add(db, "josmith", "Zoe")
+    for typed in ("jo.smyth", "jo.smth", "ko.smith", "jo-smithh"):
+        assert await found(db, typed) == ["Zoe"], typed
+    # Two words are a name, in which there's no such mistake.
+    assert await found(db, "jo smyth") == []
+
+
 async def test_usernames_near_a_short_word_are_asked_for_when_nothing_else_fills_the_page(
     db: asyncpg.Connection,
 ) -> None:

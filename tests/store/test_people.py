@@ -108,7 +108,13 @@ async def test_a_line_feed_in_a_name_moves_no_other_name(crowd: asyncpg.Connecti
 
 async def test_words_that_were_never_added_are_not_found(db: asyncpg.Connection) -> None:
     asked = people.Question(
-        words=["x"], beginnings=["x"], remainders=[[1]], probes="ax", backwards="x", completions=5
+        words=["x"],
+        beginnings=["x"],
+        remainders=[[1]],
+        probes="ax",
+        backwards="x",
+        written="x",
+        completions=5,
     )
     assert await people.find_words(db, [asked]) == [people.Words({}, {}, {}, [])]
 
@@ -116,11 +122,9 @@ async def test_words_that_were_never_added_are_not_found(db: asyncpg.Connection)
 async def test_completions_come_in_the_order_of_their_frequency(db: asyncpg.Connection) -> None:
     await people.add_words(db, ["wei", "wen", "wendy", "wang"])
     await people.count_words(db, ["wendy", "wen"], [5, 2])
-    two = people.Question(
-        words=["wen"], beginnings=["we"], remainders=[], probes="", backwards="", completions=2
-    )
+    two = people.Question(words=["wen"], beginnings=["we"], completions=2)
     one = two._replace(words=["wendy"], completions=1)
-    nothing = people.Question(words=[], beginnings=[], remainders=[], probes="", backwards="", completions=5)
+    nothing = people.Question(completions=5)
     found = await people.find_words(db, [two, nothing, one])
     assert [words.completions for words in found] == [{0: ["wendy", "wen"]}, {}, {0: ["wendy"]}]
     assert [words.people for words in found] == [{"wen": 2}, {}, {"wendy": 5}]
@@ -133,9 +137,7 @@ async def test_words_near_a_mistyped_one_leave_room_for_those_near_another(db: a
     remainders = [0, *(number // 32 for number in range(32 * 10)), 17]
     words = ["christ999", *many, "smith"]
     await people.put_remainders(db, [(rest, word, 0) for rest, word in zip(remainders, words, strict=True)])
-    asked = people.Question(
-        words=[], beginnings=[], remainders=[range(11), [17]], probes="", backwards="", completions=1
-    )
+    asked = people.Question(remainders=[range(11), [17]])
     found, turned = await people.find_words(db, [asked, asked._replace(remainders=[[17], range(11)])])
     assert found.near == {0: dict.fromkeys(many[:300], 0), 1: {"smith": 0}}
     assert turned.near == {0: {"smith": 0}, 1: dict.fromkeys(many[:300], 0)}
@@ -143,9 +145,7 @@ async def test_words_near_a_mistyped_one_leave_room_for_those_near_another(db: a
 
 async def test_a_name_of_many_people_is_no_more_to_read(crowd: asyncpg.Connection) -> None:
     query = _Query()
-    asked = people.Question(
-        words=[], beginnings=[], remainders=[], probes="bwei wang\nbwei wann", backwards="", completions=1
-    )
+    asked = people.Question(probes="bwei wang\nbwei wann")
     await people.find_words(query, [asked])
     await crowd.execute("SET plan_cache_mode = force_generic_plan")
     plan = await query.plan(crowd)
@@ -159,16 +159,26 @@ async def test_usernames_are_found_by_how_they_read_backwards(crowd: asyncpg.Con
         "INSERT INTO people_keys (account_id, key) SELECT id, 'a' || username || ' u.' FROM accounts"
     )
     many = "\n".join(f"au{number}"[::-1] for number in range(100, 200))
-    asked = people.Question(
-        words=[],
-        beginnings=[],
-        remainders=[],
-        probes="",
-        backwards="321ua\nydobona\niew gnawc\n54ua",
-        completions=1,
-    )
+    asked = people.Question(backwards="321ua\nydobona\niew gnawc\n54ua")
     some, most = await people.find_words(crowd, [asked, asked._replace(backwards=many)])
     assert sorted(some.probed) == ["au123", "au45"]
+    assert len(most.probed) == 24
+
+
+async def test_usernames_with_signs_are_found_by_how_they_are_written_backwards(
+    crowd: asyncpg.Connection,
+) -> None:
+    await crowd.execute(
+        """
+        INSERT INTO people_keys (account_id, key)
+        SELECT id, format('a%s %s.', username, username) FROM accounts
+         UNION ALL SELECT id, 'a' || username FROM accounts
+        """
+    )
+    many = "\n".join(f"u{number}."[::-1] for number in range(100, 200))
+    asked = people.Question(written=".321u\n321u\nydobon\n.54u")
+    some, most = await people.find_words(crowd, [asked, asked._replace(written=many)])
+    assert sorted(some.probed) == ["au123 u123.", "au45 u45."]
     assert len(most.probed) == 24
 
 
