@@ -29,6 +29,8 @@ WORD_MAX = 32
 KEY_MAX = 72
 KEYS_MAX = 40
 FORMS_MAX = 4
+# For str.translate: takes away the signs of a username, those that identity.py lets into one.
+SIGNS = str.maketrans("", "", "._-")
 
 _APOSTROPHES = dict.fromkeys(map(ord, "'’‘ʼʻ`´＇\u200c\u200d\u00ad\u0640"))
 _HAN = "\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"

@@ -4,7 +4,6 @@ Asked only when the true matches of what was typed don't fill the page. Nearly a
 the words that names are made of, with about how many people have each.
 """
 
-from string import punctuation
 from typing import NamedTuple
 
 from frontdesk.accounts import names, plan
@@ -32,7 +31,6 @@ _CORRECTIONS_EACH = 6
 _BETWEEN, _LAST = 150, 300
 # Samples of a word up to which it's worth looking through those who have it: about a thousand people.
 _RARE = 64
-_SIGNS = {ord(sign): None for sign in punctuation}
 
 
 async def words_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
@@ -162,14 +160,14 @@ def _written(username: str, places: range, *, keys: bool = True) -> str:
 
     A line each, as they're written; or their keys.
     """
-    typed = username.translate(_SIGNS)
+    typed = username.translate(names.SIGNS)
     signs = len(username) - len(typed)
     others = one_away(username, places=places)
     # With another number of signs it's no mistake at all, as these don't matter; nor do they make a word longer.
     return "\n".join(
         [
             f"a{bare} {other}"[: names.KEY_MAX + 1] if keys else other
-            for other, bare in zip(others.split("\n"), others.translate(_SIGNS).split("\n"), strict=True)
+            for other, bare in zip(others.split("\n"), others.translate(names.SIGNS).split("\n"), strict=True)
             if len(other) - len(bare) == signs
             and len(bare) >= ONE
             and (bare[0] == typed[0] or min(len(bare), len(typed)) > ONE)

@@ -26,8 +26,8 @@ _AFTER_KEY = "\x01"  # above the key itself, below everything that begins with i
 class Plan(NamedTuple):
     """A query: its `words`, the same in Latin letters, and the `ranges` of what it says.
 
-    `digest`: two queries with the same words have the same. `single`: what was typed without a space, in Latin letters
-    and digits alone, else ""; `written`: the same with its dots and other signs, "" if it has none.
+    `digest`: two queries with the same words have the same. `single`: the only word in Latin letters, or a username
+    without its signs, else ""; `written`: the same with its signs, "" if it has none.
     """
 
     words: Words
@@ -82,15 +82,16 @@ def plan_of(text: str) -> Plan | None:
     if len(words) == 1 and names.is_han(words[0]):
         # The only mistakes that near.py could add, and cheaper here, where they need no statement of their own.
         ranges = ranges + homophones(words, latin)
-    alone = len(text.split()) == 1
-    written = literal.lstrip("@")
+    # No username begins or ends with a dot; who has one in mind often writes an @ before it.
+    written = literal.strip("@.")
+    is_username = written.isascii() and written.translate(names.SIGNS) == joined
     return Plan(
         words,
         latin,
         tuple(ranges[:RANGES_MAX]),
         digest=crc32(" ".join((literal, *words)).encode()),
-        single="".join(latin) if alone or len(latin) == 1 else "",
-        written=written if alone and written != joined and written.isascii() else "",
+        single="".join(latin) if is_username or len(latin) == 1 else "",
+        written=written if is_username and written != joined else "",
     )
 
 

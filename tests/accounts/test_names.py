@@ -1,15 +1,26 @@
 """Folding: what a name and a username become in the index."""
 
 from functools import cache
-from string import ascii_lowercase
+from string import ascii_lowercase, punctuation
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frontdesk.accounts import mistakes
+from frontdesk.accounts.identity import clean_username
 from frontdesk.accounts.mistakes import ONE, allowed, meant, one_away, remainders, typed_remainders
-from frontdesk.accounts.names import KEY_MAX, KEYS_MAX, keys_of, may_have, tokens_of, vocabulary_of, words_of
+from frontdesk.accounts.names import (
+    KEY_MAX,
+    KEYS_MAX,
+    SIGNS,
+    keys_of,
+    may_have,
+    tokens_of,
+    vocabulary_of,
+    words_of,
+)
+from frontdesk.errors import FieldRefused
 
 # Of many scripts, with what joins, marks or changes letters, and what stands between words.
 _LETTERS = "abcİıéøßœŁ\u0301\u0306\u0308王伟明国さトー김수أعلىمحАйяςΣοὐराहुजै'’`´.-_·\u00ad ７Ａ½ﬁ"
@@ -245,3 +256,12 @@ def _mistakes(a: str, b: str) -> int:
 @pytest.mark.timeout(5)
 def test_a_long_row_of_characters_with_two_readings_costs_no_more_than_a_short_one() -> None:
     assert keys_of("alice", "王 " + "行" * 98)
+
+
+@pytest.mark.parametrize("sign", punctuation)
+def test_the_signs_that_mistakes_are_looked_for_around_are_those_of_usernames(sign: str) -> None:
+    if sign.translate(SIGNS):
+        with pytest.raises(FieldRefused):
+            clean_username(f"jo{sign}smith")
+    else:
+        assert clean_username(f"jo{sign}smith") == f"jo{sign}smith"

@@ -302,7 +302,7 @@ async def test_signs_make_no_word_long_enough_for_a_mistake(db: asyncpg.Connecti
 
 async def test_a_username_without_signs_is_found_by_a_mistyped_one_with_some(db: asyncpg.Connection) -> None:
     await add(db, "josmith", "Zoe")
-    for typed in ("jo.smyth", "jo.smth", "ko.smith", "jo-smithh"):
+    for typed in ("jo.smyth", "jo.smth", "ko.smith", "jo-smithh", "@josmyth", "josmyth."):
         assert await found(db, typed) == ["Zoe"], typed
     # Two words are a name, in which there's no such mistake.
     assert await found(db, "jo smyth") == []
