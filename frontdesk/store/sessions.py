@@ -6,6 +6,9 @@ from uuid import UUID
 from frontdesk.model import Account, Session, Visit
 from frontdesk.store.connection import Queries
 
+# Uses are written down a minute apart, or a quarter of the seconds ($2) without any after which a session ends.
+_A_WHILE_AGO = "now() - make_interval(secs => least(60, $2::double precision / 4))"
+
 
 async def insert(
     db: Queries,
@@ -69,14 +72,14 @@ async def insert(
 
 
 async def find_visit(db: Queries, token_hash: bytes, *, idle: int) -> tuple[Visit, bool] | None:
-    """Who holds this token, and whether its last use was noted over a minute ago, or over a quarter of
-    `idle`, the seconds without any after which it ends.
+    """Who holds this token, and whether its last use was noted a while ago; `idle`: seconds without any after which
+    it ends.
 
     The most frequent statement of all: two index look-ups, one round trip.
     """
     row = await db.fetchrow(
-        """
-        SELECT s.id, s.created_at, s.last_used_at < now() - make_interval(secs => least(60, $2::double precision / 4)),
+        f"""
+        SELECT s.id, s.created_at, s.last_used_at < {_A_WHILE_AGO},
                a.id, a.email, a.username, a.name, a.language, a.discoverable, a.administrator, a.created_at,
                a.email_verified_at IS NOT NULL
           FROM sessions s JOIN accounts a ON a.id = s.account_id
@@ -103,15 +106,15 @@ async def find_visit(db: Queries, token_hash: bytes, *, idle: int) -> tuple[Visi
 
 
 async def note_use(db: Queries, session_id: UUID, *, address: str | None, idle: int) -> None:
-    """Write down that and from where a session is used, if nobody did a moment ago, as find_visit says it."""
+    """Write down that and from where a session is used, unless somebody did a moment ago, as find_visit says it."""
     await db.execute(
-        """
-        UPDATE sessions SET last_used_at = now(), address = coalesce($2::text::inet, address)
-         WHERE id = $1 AND last_used_at < now() - make_interval(secs => least(60, $3::double precision / 4))
+        f"""
+        UPDATE sessions SET last_used_at = now(), address = coalesce($3::text::inet, address)
+         WHERE id = $1 AND last_used_at < {_A_WHILE_AGO}
         """,
         session_id,
-        address,
         idle,
+        address,
     )
 
 
