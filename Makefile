@@ -34,11 +34,12 @@ run: $(STAMP) ## Start Frontdesk with its own PostgreSQL on http://127.0.0.1:800
 admin: $(STAMP) ## Make an administrator of that Frontdesk
 	@exec $(BIN)/frontdesk admin create
 
-# So many files of tests side by side, each beside a PostgreSQL of its own; 0 runs them one after the other, in sight of a debugger.
+# So many files of tests side by side, each with a PostgreSQL of its own: as many as there are cores, but not more than four.
+# With 0 they run one after the other, in sight of a debugger.
 WORKERS ?= auto
 .PHONY: test
 test: $(STAMP) ## Every test that needs neither a browser nor Docker
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile $(JUNIT) $(COVERAGE) $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) $(if $(filter auto,$(WORKERS)),--maxprocesses 4) --dist loadfile $(JUNIT) $(COVERAGE) $(ARGS)
 
 # The service with its compiled parts, as the image has it. In a folder of its own, or changes of the source would go unseen.
 COMPILED := build/compiled

@@ -145,12 +145,11 @@ def _owner(folder: Folder) -> tuple[int, int]:
     try:
         user = pwd.getpwnam(_USER)
     except KeyError:
-        _make_user()
-        user = pwd.getpwnam(_USER)
+        user = _make_user()
     return user.pw_uid, user.pw_gid
 
 
-def _make_user() -> None:
+def _make_user() -> pwd.struct_passwd:
     command = [
         "useradd",
         "--system",
@@ -160,9 +159,12 @@ def _make_user() -> None:
         "/usr/sbin/nologin",
         _USER,
     ]
+    # Of two who make it at once, one fails; it's there all the same.
+    with contextlib.suppress(OSError):
+        subprocess.run(command, check=False, capture_output=True)
     try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
+        return pwd.getpwnam(_USER)
+    except KeyError as error:
         raise OperatorError(f"can't make the user {_USER}", "Run as an ordinary user.") from error
 
 

@@ -1,7 +1,6 @@
-"""A real PostgreSQL for the whole run, a migrated database of its own for each test."""
+"""A real PostgreSQL for each process of a run, a migrated database of its own for each test."""
 
 import asyncio
-import contextlib
 import dataclasses
 import itertools
 import os
@@ -29,10 +28,17 @@ from tests.stack import images, stack
 __all__ = ["images", "stack"]
 
 # Nothing in a test has to survive a crash of the machine.
-_CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_CARELESS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    # It's kept in memory.
+    "max_wal_size": "128MB",
+}
 
-# Bytes that the databases of a run fit in; a container's /dev/shm has less, unless it was told otherwise.
-_ROOM = 2 << 30
+_MEMORY = Path("/dev/shm")
+# Bytes that the databases of a process fit in; a container's /dev/shm has less, unless it was told otherwise.
+_ROOM = 1 << 29
 
 _numbers = itertools.count()
 
@@ -58,7 +64,7 @@ def _interrupts_arrive() -> None:
 def cluster() -> Iterator[str]:
     """The URL of a PostgreSQL with an empty migrated database, `blank`, to copy."""
     with (
-        tempfile.TemporaryDirectory(prefix="frontdesk-tests-", dir=_in_memory()) as folder,
+        tempfile.TemporaryDirectory(prefix=f"frontdesk-tests-{os.getpid()}-", dir=_in_memory()) as folder,
         local.postgres(Path(folder), **_CARELESS) as url,
     ):
         asyncio.run(execute(url, "CREATE DATABASE blank"))
@@ -66,12 +72,16 @@ def cluster() -> Iterator[str]:
         yield url
 
 
-def _in_memory() -> str | None:
+def _in_memory() -> Path | None:
     # A database is a few hundred files, of which each test gets a copy: on a disk up to seven times as slow.
-    with contextlib.suppress(OSError):
-        if shutil.disk_usage("/dev/shm").free > _ROOM:
-            return "/dev/shm"
-    return None
+    if not _MEMORY.is_dir():
+        return None
+    for left in _MEMORY.glob("frontdesk-tests-*"):
+        # A run that was killed leaves it behind.
+        if not Path("/proc", left.name.split("-")[2]).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return _MEMORY if shutil.disk_usage(_MEMORY).free > processes * _ROOM else None
 
 
 @pytest.fixture

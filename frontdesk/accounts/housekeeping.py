@@ -13,7 +13,7 @@ from frontdesk.store import attempts, events, links, mails, reservations, sessio
 _EVERY = 60.0
 _STEP = 1000
 _ACCOUNTS = 50
-_WORDS = 200
+_WORDS = 50
 _BREATH = 0.1
 _ENDED = (
     sessions.delete_expired,
@@ -63,7 +63,7 @@ async def clean_up(service: Service) -> None:
         await asyncio.sleep(_BREATH)
     while await leaving.remove_abandoned(service, limit=_ACCOUNTS) == _ACCOUNTS:
         await asyncio.sleep(_BREATH)
-    while await indexing.look_again(service.db, limit=_WORDS) == _WORDS:
+    while await indexing.look_again(service.db, limit=_WORDS):
         await asyncio.sleep(_BREATH)
     if service.mails == "off":
         # There's no postman, who would count them.

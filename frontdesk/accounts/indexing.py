@@ -153,12 +153,13 @@ async def _add_words(db: Queries, words: Sequence[str], sampled: Sequence[str], 
         await store.put_remainders(db, rests[part])
 
 
-async def look_again(db: Database, *, limit: int) -> int:
-    """Forget words that somebody was adding when the last who had them left: of at most `limit`, how many nobody is
-    adding any more. Raises Unavailable."""
+async def look_again(db: Database, *, limit: int) -> bool:
+    """Forget words that somebody was adding when the last who had them left, `limit` at a time; whether there may be
+    more that nobody is adding any more. Raises Unavailable."""
     async with db.transaction() as transaction:
         words = await store.take_released(transaction, limit=limit)
-        return await _forget_unused(transaction, sorted(words))
+        busy = await _forget_unused(transaction, sorted(set(words)))
+        return len(words) == limit and len(busy) < len(set(words))
 
 
 async def _release_words(db: Queries, gone: Sequence[str], *, kept: frozenset[str]) -> None:
@@ -169,19 +170,20 @@ async def _release_words(db: Queries, gone: Sequence[str], *, kept: frozenset[st
     )
 
 
-async def _forget_unused(db: Queries, words: Sequence[str]) -> int:
-    """Forget those of `words`, sorted, that nobody has; how many could be looked at now, the others later."""
+async def _forget_unused(db: Queries, words: Sequence[str]) -> list[str]:
+    """Forget those of `words`, sorted, that nobody has; those that somebody may be adding now are remembered for later,
+    and the answer."""
     if not words:
-        return 0
+        return []
     free = set(await store.claim_words(db, words))
-    if free:
-        await store.drop_unused_words(
-            db, sorted(free), [rest for word in free for rest in remainders(word, allowed(word))]
-        )
-    if busy := [word for word in words if word not in free]:
+    unused = await store.drop_unused_words(db, sorted(free)) if free else []
+    if rests := [(rest, word) for word in unused for rest in remainders(word, allowed(word))]:
+        await store.drop_remainders(db, rests)
+    busy = [word for word in words if word not in free]
+    if busy:
         # To wait for whoever adds them, such as an import, would keep who leaves.
         await store.put_released(db, busy)
-    return len(free)
+    return busy
 
 
 def _of(parts: list[Part], owners: list[int], only: Container[int] | None) -> list[Part]:

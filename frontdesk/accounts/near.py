@@ -51,6 +51,7 @@ async def words_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
             probes=single.probes,
             backwards=single.backwards,
             written=single.written,
+            written_backwards=single.written_backwards,
             completions=_COMPLETIONS + 1,
         )
     )
@@ -81,6 +82,7 @@ async def names_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
             probes=single.probes,
             backwards=single.backwards,
             written=single.written,
+            written_backwards=single.written_backwards,
         )
     )
     return tuple(sorted(single.ranges(found, first=0, place=_LAST)))[: plan.RANGES_MAX]
@@ -94,8 +96,8 @@ def _is_han(asked: Plan) -> bool:
 class _Single(NamedTuple):
     """What a single word may be a mistake for, of names that no vocabulary has.
 
-    probes: usernames, and names in two short words, as keys, a line each; backwards: usernames without signs, as keys
-    read backwards; written: usernames with signs, backwards.
+    probes: usernames without signs, and names in two short words, as keys, a line each; backwards: such usernames, as
+    keys read backwards; written: usernames with signs, as keys; written_backwards: such usernames read backwards.
     Of a username that is mistyped at the end the beginning is right, and of one that is mistyped at the beginning the
     end: looked for in the order of what is right, most of them are neighbours. split: family name and given name, which
     the vocabulary has, of names that are written in one word.
@@ -104,6 +106,7 @@ class _Single(NamedTuple):
     probes: str
     backwards: str
     written: str
+    written_backwards: str
     split: list[tuple[str, str]]
 
     def remainders(self) -> list[set[int]]:
@@ -120,7 +123,7 @@ class _Single(NamedTuple):
         return [plan.exactly(plan.CLOSE, place, key) for key in keys]
 
 
-_NOTHING = _Single("", "", "", [])
+_NOTHING = _Single("", "", "", "", [])
 
 
 def _single(asked: Plan) -> _Single:
@@ -129,9 +132,6 @@ def _single(asked: Plan) -> _Single:
         return _NOTHING
     half = len(word) // 2
     probes = [one_away(word, places=range(half, len(word) + 1), before="a")]
-    written = asked.written
-    if written:
-        probes.append(_written(written, range(len(written) // 2, len(written) + 1)))
     split: list[tuple[str, str]] = []
     if len(asked.latin) == 1 and word.isalpha() and len(word) > ONE:
         for family in family_names(word[0]):
@@ -147,10 +147,17 @@ def _single(asked: Plan) -> _Single:
                 if len(word) - length >= 2 and is_one_away(word[:length], family):
                     probes.append(f"b{family} {word[length:]}")
     at_the_beginning = one_away(word, places=range(half), before="a")
+    written = written_backwards = ""
+    # Of longer ones, keys have only the beginning.
+    if asked.written and len(asked.written) < names.KEY_MAX // 2 - 1:
+        half = len(asked.written) // 2
+        written = _in_order(_written(asked.written, range(half, len(asked.written) + 1)))
+        written_backwards = _in_order(_written(asked.written, range(half), keys=False)[::-1])
     return _Single(
         probes=_in_order("\n".join(filter(None, probes))),
         backwards=_in_order(at_the_beginning[::-1]),
-        written=_in_order(_written(written, range(len(written) // 2), keys=False)[::-1]) if written else "",
+        written=written,
+        written_backwards=written_backwards,
         split=split,
     )
 
@@ -166,7 +173,7 @@ def _written(username: str, places: range, *, keys: bool = True) -> str:
     # With another number of signs it's no mistake at all, as these don't matter; nor do they make a word longer.
     return "\n".join(
         [
-            f"a{bare} {other}"[: names.KEY_MAX + 1] if keys else other
+            f"a{bare} {other}" if keys else other
             for other, bare in zip(others.split("\n"), others.translate(names.SIGNS).split("\n"), strict=True)
             if len(other) - len(bare) == signs
             and len(bare) >= ONE

@@ -45,10 +45,10 @@ class Question(NamedTuple):
     """What one search asks of the vocabulary: `words`, words that begin with `beginnings`, words near mistyped ones.
 
     `remainders`: those of each mistyped word. `probes`: keys that may exist, a line each. `backwards`: keys of
-    usernames without signs, each read backwards; `written`: usernames with signs, as they're written, backwards too.
-    Bounded: 24 keys of each, among those of the first 1,000 people; 32 words a remainder, 300 a mistyped word; for a
-    beginning, `completions` of the first 400 words in order, and for one that is shorter than three letters, also of
-    those of the 1,000 commonest that do.
+    usernames without signs, each read backwards. `written`: keys of usernames with signs; `written_backwards`: such
+    usernames, as they're written, read backwards. Bounded: 24 keys of each, among those of the first 1,000 people; 32
+    words a remainder, 300 a mistyped word; for a beginning, `completions` of the first 400 words in order, and for one
+    that is shorter than three letters, also of those of the 1,000 commonest that do.
     """
 
     words: Sequence[str] = ()
@@ -57,6 +57,7 @@ class Question(NamedTuple):
     probes: str = ""
     backwards: str = ""
     written: str = ""
+    written_backwards: str = ""
     completions: int = 0
 
 
@@ -153,8 +154,10 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
     rows = await db.fetch(
         """
         SELECT q.q, found.kind, found.n, found.word, found.people
-          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[])
-               WITH ORDINALITY AS q (words, beginnings, remainders, probes, backwards, written, completions, q)
+          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                      $8::integer[])
+               WITH ORDINALITY AS q (words, beginnings, remainders, probes, backwards, written, written_backwards,
+                                     completions, q)
          CROSS JOIN LATERAL (
         SELECT 0 AS kind, 0 AS n, w.word, w.people
           FROM unnest(string_to_array(q.words, E'\\n')) AS asked (word)
@@ -202,10 +205,16 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
         SELECT 3, 0, key, 0
           FROM (SELECT DISTINCT key
                   FROM (SELECT key FROM people_keys
-                         WHERE reverse(split_part(key, ' ', 2)) = ANY (string_to_array(q.written, E'\\n'))
+                         WHERE key = ANY (string_to_array(q.written, E'\\n')) ORDER BY key LIMIT 1000) k
+                 LIMIT 24) w
+        UNION ALL
+        SELECT 3, 0, key, 0
+          FROM (SELECT DISTINCT key
+                  FROM (SELECT key FROM people_keys
+                         WHERE reverse(split_part(key, ' ', 2)) = ANY (string_to_array(q.written_backwards, E'\\n'))
                            AND key < 'b' COLLATE "C" AND strpos(key, ' ') > 0
                          ORDER BY reverse(split_part(key, ' ', 2)) LIMIT 1000) k
-                 LIMIT 24) w) found
+                 LIMIT 24) wb) found
         """,
         ["\n".join(each.words) for each in asked],
         ["\n".join(each.beginnings) for each in asked],
@@ -213,6 +222,7 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
         [each.probes for each in asked],
         [each.backwards for each in asked],
         [each.written for each in asked],
+        [each.written_backwards for each in asked],
         [each.completions for each in asked],
     )
     found = [Words({}, {}, {}, []) for _ in asked]
@@ -354,40 +364,48 @@ async def claim_words(db: Queries, words: Sequence[str]) -> list[str]:
     return [row["word"] for row in rows]
 
 
-async def drop_unused_words(db: Queries, words: Sequence[str], remainders: Sequence[int]) -> None:
-    """Forget those of `words` that no name contains any more, and their `remainders`. Claim them before."""
-    await db.execute(
+async def drop_unused_words(db: Queries, words: Sequence[str]) -> list[str]:
+    """Forget those of `words` that no name contains any more, and say which. Claim them before, and forget their
+    remainders."""
+    rows = await db.fetch(
         """
-        WITH unused AS (
-            DELETE FROM people_words w
-             WHERE word = ANY ($1::text[])
-               AND NOT EXISTS (
-                   SELECT FROM people_keys k WHERE k.key >= 'b' || w.word AND k.key < 'b' || w.word || '!')
-               AND NOT EXISTS (
-                   SELECT FROM people_keys k WHERE k.key >= 'c' || w.word AND k.key < 'c' || w.word || '!')
-            RETURNING word)
-        DELETE FROM people_remainders r USING unused
-         WHERE r.word = unused.word AND r.remainder = ANY ($2::integer[])
+        DELETE FROM people_words w
+         WHERE word = ANY ($1::text[])
+           AND NOT EXISTS (
+               SELECT FROM people_keys k WHERE k.key >= 'b' || w.word AND k.key < 'b' || w.word || '!')
+           AND NOT EXISTS (
+               SELECT FROM people_keys k WHERE k.key >= 'c' || w.word AND k.key < 'c' || w.word || '!')
+        RETURNING word
         """,
         words,
-        remainders,
+    )
+    return [row["word"] for row in rows]
+
+
+async def drop_remainders(db: Queries, remainders: Sequence[tuple[int, str]]) -> None:
+    """Forget by which remainders words were found: each with its word."""
+    rests, words = zip(*remainders, strict=True)
+    await db.execute(
+        """
+        DELETE FROM people_remainders r USING unnest($1::integer[], $2::text[]) AS gone (remainder, word)
+         WHERE r.remainder = gone.remainder AND r.word = gone.word
+        """,
+        rests,
+        words,
     )
 
 
 async def put_released(db: Queries, words: Sequence[str]) -> None:
-    """Remember `words`, sorted, which may be nobody's, but couldn't be claimed."""
-    await db.execute(
-        "INSERT INTO people_words_released SELECT word FROM unnest($1::text[]) AS w (word) ON CONFLICT DO NOTHING",
-        words,
-    )
+    """Remember words that may be nobody's, but couldn't be claimed."""
+    await db.execute("INSERT INTO people_words_released (word) SELECT unnest($1::text[])", words)
 
 
 async def take_released(db: Queries, *, limit: int) -> list[str]:
-    """At most `limit` of the words that `put_released` has remembered, which are forgotten here."""
+    """At most `limit` of the words that `put_released` has remembered, the oldest, which are forgotten here."""
     rows = await db.fetch(
         """
-        DELETE FROM people_words_released WHERE word IN (
-            SELECT word FROM people_words_released ORDER BY word LIMIT $1 FOR UPDATE SKIP LOCKED)
+        DELETE FROM people_words_released WHERE id IN (
+            SELECT id FROM people_words_released ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
         RETURNING word
         """,
         limit,

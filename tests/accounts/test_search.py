@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from string import ascii_lowercase
 from uuid import UUID
 
 import asyncpg
@@ -290,6 +291,13 @@ async def test_a_username_with_signs_is_found_wherever_a_letter_was_mistyped(
             assert await found(db, f"{left}.{right}") == ["Zoe"]
     for typed in (username.replace(username[0], "xx", 1), f"{username}xx"):
         assert await found(db, typed) == []
+
+
+async def test_a_username_with_signs_is_found_however_many_are_near_without(db: asyncpg.Connection) -> None:
+    for letter in ascii_lowercase:
+        await add(db, f"lin{letter}", "Bob")
+    await add(db, "li.nz", "Zoe")
+    assert "Zoe" in await found(db, "li.nq", limit=100)
 
 
 async def test_signs_make_no_word_long_enough_for_a_mistake(db: asyncpg.Connection) -> None:

@@ -167,6 +167,28 @@ async def test_a_word_that_came_to_be_somebodys_stays_when_it_is_looked_at_again
     await other.close()
 
 
+async def test_a_word_is_looked_at_again_for_each_who_left(
+    service: Service, db: asyncpg.Connection, other: asyncpg.Connection
+) -> None:
+    first, second = [await _arrive(db, username, "Zyxomma") for username in ("one", "two")]
+    importing = other.transaction()
+    await importing.start()
+    await _arrive(other, "three", "Zyxomma")
+    async with db.transaction():
+        await unindex_person(db, first)
+    leaving = db.transaction()
+    await leaving.start()
+    await unindex_person(db, second)
+    await importing.rollback()
+    # Who is just leaving still has it.
+    await clean_up(service)
+    assert await _words(other) == ["zyxomma"]
+    await leaving.commit()
+    await clean_up(service)
+    assert await _words(other) == []
+    await other.close()
+
+
 async def _words(db: asyncpg.Connection) -> list[str]:
     return [row["word"] for row in await db.fetch("SELECT word FROM people_words ORDER BY word")]
 

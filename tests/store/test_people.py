@@ -113,7 +113,8 @@ async def test_words_that_were_never_added_are_not_found(db: asyncpg.Connection)
         remainders=[[1]],
         probes="ax",
         backwards="x",
-        written="x",
+        written="ax x.",
+        written_backwards=".x",
         completions=5,
     )
     assert await people.find_words(db, [asked]) == [people.Words({}, {}, {}, [])]
@@ -176,8 +177,8 @@ async def test_usernames_with_signs_are_found_by_how_they_are_written_backwards(
         """
     )
     many = "\n".join(f"u{number}."[::-1] for number in range(100, 200))
-    asked = people.Question(written=".321u\n321u\nydobon\n.54u")
-    some, most = await people.find_words(crowd, [asked, asked._replace(written=many)])
+    asked = people.Question(written_backwards=".321u\n321u\nydobon\n.54u")
+    some, most = await people.find_words(crowd, [asked, asked._replace(written_backwards=many)])
     assert sorted(some.probed) == ["au123 u123.", "au45 u45."]
     assert len(most.probed) == 24
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 _TYPES = {
     "scan": "text[], text[], text[], integer[], uuid[], integer[], uuid",
-    "find_words": "text[], text[], text[], text[], text[], text[], integer[]",
+    "find_words": "text[], text[], text[], text[], text[], text[], text[], integer[]",
 }
 
 

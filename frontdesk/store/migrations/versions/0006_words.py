@@ -9,5 +9,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Somebody left with the word while somebody else was writing it, above all an import.
-    op.execute('CREATE TABLE people_words_released (word text COLLATE "C" PRIMARY KEY)')
+    # Somebody left with the word while somebody else was writing it, above all an import. A row for each who left, or
+    # they would wait for each other.
+    op.execute(
+        """
+        CREATE TABLE people_words_released (
+            id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            word text COLLATE "C" NOT NULL
+        )
+        """
+    )
