@@ -15,7 +15,7 @@ from bench.people import Made, people
 from frontdesk.accounts import names
 from frontdesk.accounts.mistakes import ONE, allowed, remainders
 from frontdesk.store import schema
-from frontdesk.store.people import SAMPLE
+from frontdesk.store.vocabulary import SAMPLE
 
 # As long as a real one, and never right.
 _HASH = "$argon2id$v=19$m=19456,t=2,p=1$" + "A" * 22 + "$" + "A" * 43

@@ -15,6 +15,7 @@ from frontdesk.accounts import names
 from frontdesk.accounts.mistakes import ONE, allowed, remainders
 from frontdesk.accounts.pace import parts
 from frontdesk.store import people as store
+from frontdesk.store import vocabulary
 from frontdesk.store.connection import Database, Queries
 
 Part = TypeVar("Part")
@@ -50,8 +51,8 @@ def entry_of(account_id: UUID, username: str, name: str) -> Entry:
 
 def _sampled(account_id: UUID, words: Sequence[str]) -> str | None:
     # One word of a sampled person, so that a registration never holds two of these rows.
-    if words and account_id.int % store.SAMPLE == 0:
-        return words[account_id.int // store.SAMPLE % len(words)]
+    if words and account_id.int % vocabulary.SAMPLE == 0:
+        return words[account_id.int // vocabulary.SAMPLE % len(words)]
     return None
 
 
@@ -136,10 +137,10 @@ async def _add_words(db: Queries, words: Sequence[str], sampled: Sequence[str], 
     # What changes of how common a word is, as its remainders tell it: seldom, as it's told in powers of two.
     magnitudes: dict[str, int] = {}
     for part in parts(len(words), most):
-        magnitudes |= dict.fromkeys(await store.add_words(db, words[part]), 0)
+        magnitudes |= dict.fromkeys(await vocabulary.add_words(db, words[part]), 0)
     if counts:
         # In one order everywhere: two who count at once would lock each other out.
-        people = await store.count_words(db, sorted(counts), [counts[word] for word in sorted(counts)])
+        people = await vocabulary.count_words(db, sorted(counts), [counts[word] for word in sorted(counts)])
         for word, now in people.items():
             if now.bit_length() > (now - counts[word]).bit_length():
                 magnitudes[word] = now.bit_length()
@@ -150,16 +151,17 @@ async def _add_words(db: Queries, words: Sequence[str], sampled: Sequence[str], 
         for rest in sorted(remainders(word, allowed(word)))
     ]
     for part in parts(len(rests), most):
-        await store.put_remainders(db, rests[part])
+        await vocabulary.put_remainders(db, rests[part])
 
 
 async def look_again(db: Database, *, limit: int) -> bool:
     """Forget words that somebody was adding when the last who had them left, `limit` at a time; whether there may be
     more that nobody is adding any more. Raises Unavailable."""
     async with db.transaction() as transaction:
-        words = await store.take_released(transaction, limit=limit)
-        busy = await _forget_unused(transaction, sorted(set(words)))
-        return len(words) == limit and len(busy) < len(set(words))
+        taken = await vocabulary.take_released(transaction, limit=limit)
+        words = sorted(set(taken))
+        busy = await _forget_unused(transaction, words)
+        return len(taken) == limit and len(busy) < len(words)
 
 
 async def _release_words(db: Queries, gone: Sequence[str], *, kept: frozenset[str]) -> None:
@@ -175,14 +177,14 @@ async def _forget_unused(db: Queries, words: Sequence[str]) -> list[str]:
     and the answer."""
     if not words:
         return []
-    free = set(await store.claim_words(db, words))
-    unused = await store.drop_unused_words(db, sorted(free)) if free else []
+    free = set(await vocabulary.claim_words(db, words))
+    unused = await vocabulary.drop_unused_words(db, sorted(free)) if free else []
     if rests := [(rest, word) for word in unused for rest in remainders(word, allowed(word))]:
-        await store.drop_remainders(db, rests)
+        await vocabulary.drop_remainders(db, rests)
     busy = [word for word in words if word not in free]
     if busy:
         # To wait for whoever adds them, such as an import, would keep who leaves.
-        await store.put_released(db, busy)
+        await vocabulary.put_released(db, busy)
     return busy
 
 

@@ -44,14 +44,10 @@ async def words_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     # Of a long word two mistakes may be made, and whom one leads to comes before those.
     single = _single(asked) if allowed(asked.single) > 1 else _NOTHING
     found = await lookup.find_words(
-        store.Question(
+        single.question._replace(
             words=typed,
             beginnings=typed if len(typed) == 2 else (),
-            remainders=[*map(typed_remainders, looked_for), *single.remainders()],
-            probes=single.probes,
-            backwards=single.backwards,
-            written=single.written,
-            written_backwards=single.written_backwards,
+            remainders=[*map(typed_remainders, looked_for), *single.question.remainders],
             completions=_COMPLETIONS + 1,
         )
     )
@@ -76,15 +72,7 @@ async def names_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     single = _single(asked)
     if single == _NOTHING:
         return ()
-    found = await lookup.find_words(
-        store.Question(
-            remainders=single.remainders(),
-            probes=single.probes,
-            backwards=single.backwards,
-            written=single.written,
-            written_backwards=single.written_backwards,
-        )
-    )
+    found = await lookup.find_words(single.question)
     return tuple(sorted(single.ranges(found, first=0, place=_LAST)))[: plan.RANGES_MAX]
 
 
@@ -96,22 +84,14 @@ def _is_han(asked: Plan) -> bool:
 class _Single(NamedTuple):
     """What a single word may be a mistake for, of names that no vocabulary has.
 
-    probes: usernames without signs, and names in two short words, as keys, a line each; backwards: such usernames, as
-    keys read backwards; written: usernames with signs, as keys; written_backwards: such usernames read backwards.
-    Of a username that is mistyped at the end the beginning is right, and of one that is mistyped at the beginning the
-    end: looked for in the order of what is right, most of them are neighbours. split: family name and given name, which
-    the vocabulary has, of names that are written in one word.
+    question: usernames, and names in two short words, that may exist. Of a username that is mistyped at the end the
+    beginning is right, and of one that is mistyped at the beginning the end: looked for in the order of what is right,
+    most of them are neighbours. split: family name and given name, which the vocabulary has, of names that are written
+    in one word; `question` has the remainders of each given name, from which one letter may be missing.
     """
 
-    probes: str
-    backwards: str
-    written: str
-    written_backwards: str
+    question: store.Question
     split: list[tuple[str, str]]
-
-    def remainders(self) -> list[set[int]]:
-        """What to look up for each given name of `split`: one letter may be missing from it."""
-        return [remainders(given, 1) for _, given in self.split]
 
     def ranges(self, found: store.Words, *, first: int, place: int) -> list[Range]:
         """One for each of all these, but for probes that don't exist, at `place`. first: the place in `found.near` of
@@ -123,7 +103,7 @@ class _Single(NamedTuple):
         return [plan.exactly(plan.CLOSE, place, key) for key in keys]
 
 
-_NOTHING = _Single("", "", "", "", [])
+_NOTHING = _Single(store.Question(), [])
 
 
 def _single(asked: Plan) -> _Single:
@@ -153,13 +133,14 @@ def _single(asked: Plan) -> _Single:
         half = len(asked.written) // 2
         written = _in_order(_written(asked.written, range(half, len(asked.written) + 1)))
         written_backwards = _in_order(_written(asked.written, range(half), keys=False)[::-1])
-    return _Single(
+    question = store.Question(
+        remainders=[remainders(given, 1) for _, given in split],
         probes=_in_order("\n".join(filter(None, probes))),
         backwards=_in_order(at_the_beginning[::-1]),
         written=written,
         written_backwards=written_backwards,
-        split=split,
     )
+    return _Single(question, split)
 
 
 def _written(username: str, places: range, *, keys: bool = True) -> str:

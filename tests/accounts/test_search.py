@@ -21,7 +21,7 @@ from frontdesk.accounts.plan import plan_of
 from frontdesk.accounts.search import _Ranges, search
 from frontdesk.errors import InvalidCursor
 from frontdesk.store import connection
-from frontdesk.store.people import SAMPLE
+from frontdesk.store.vocabulary import SAMPLE
 
 PEOPLE = {
     "wangwei84": "王伟",
