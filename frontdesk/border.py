@@ -9,6 +9,7 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -69,6 +70,7 @@ class Border:
         early: Early,
     ) -> None:
         self.app = app
+        self._service = app.state.service
         self._show = show
         self._metrics = metrics
         self._proxies = proxies
@@ -170,7 +172,7 @@ class Border:
             address=self._address(scope, proxied),
             user_agent=(_header(scope, b"user-agent") or "").encode("latin-1").decode("utf-8", "replace"),
         )
-        state |= {"request_id": request_id, "client": client, "proxied": proxied}
+        state |= {"request_id": request_id, "client": client, "proxied": proxied, "service": self._service}
         scope["state"] = state
         return state
 
@@ -179,15 +181,19 @@ class Border:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         template = state.get("route", "none")
         self._metrics.requests_of(method, template, str(status)).observe(took)
-        logs.write_request(
-            request_id=state["request_id"],
-            method=method,
-            route=template,
-            status=status,
-            seconds=round(took, 6),
-            bytes=sent,
-            address=state["client"].address,
-        )
+        if logs.tells_requests():
+            logs.write_request(
+                logs.RequestLine(
+                    time=datetime.now(UTC),
+                    request_id=state["request_id"],
+                    method=method,
+                    route=template,
+                    status=status,
+                    seconds=round(took, 6),
+                    bytes=sent,
+                    address=state["client"].address,
+                )
+            )
 
     def _is_proxy(self, peer: tuple[str, int] | None) -> bool:
         return peer is not None and self._trusts(peer[0])
@@ -208,13 +214,18 @@ class Border:
                 peer = str(found)
                 if not self._trusts(peer):
                     break
-        found = None if peer is None else _ip(peer)
-        return None if found is None else str(found)
+        return None if peer is None else _shown(peer)
 
 
 def _header(scope: Scope, name: bytes) -> str | None:
     found = [value for key, value in scope["headers"] if key == name]
     return b",".join(found).decode("latin-1") if found else None
+
+
+@lru_cache(maxsize=4096)
+def _shown(address: str) -> str | None:
+    found = _ip(address)
+    return None if found is None else str(found)
 
 
 @lru_cache(maxsize=4096)

@@ -3,37 +3,65 @@
 Never a path, a query, a header or a body: those hold usernames, e-mail addresses, tokens and passwords.
 """
 
+import asyncio
 import contextlib
 import logging
 import os
 import sys
 import traceback
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
+# A write of more than that may end up in the middle of one by another process (POSIX, PIPE_BUF).
+_WRITE_MAX = 4096
+
 _encoder = msgspec.json.Encoder()
-_buffer = bytearray(1024)
+# Lines of requests that were answered in this round of the event loop.
+_lines = bytearray()
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 _requests = logging.getLogger("frontdesk.requests")
 
 
-def write_request(**fields: Any) -> None:
-    """The one line of a request, at level info. Past the logging module, which costs five times as much."""
-    if _requests.isEnabledFor(logging.INFO):
-        line = {
-            "time": datetime.now(UTC),
-            "level": "info",
-            "logger": "frontdesk.requests",
-            "message": "request",
-        }
-        _encoder.encode_into(line | fields, _buffer)
-        _buffer.append(10)
-        with contextlib.suppress(OSError):
-            os.write(1, _buffer)
+class RequestLine(msgspec.Struct, kw_only=True, gc=False):
+    """What is told of a request: its `route` is a template; `seconds` it took; `bytes` of the answer's body."""
+
+    time: datetime
+    level: str = "info"
+    logger: str = "frontdesk.requests"
+    message: str = "request"
+    request_id: str
+    method: str
+    route: str
+    status: int
+    seconds: float
+    bytes: int
+    address: str | None
+
+
+def tells_requests() -> bool:
+    """Whether requests are told of at all."""
+    return _requests.isEnabledFor(logging.INFO)
+
+
+def write_request(line: RequestLine) -> None:
+    """The one line of a request, with those of others that are answered now. Past the logging module, which costs five
+    times as much."""
+    written = _encoder.encode(line)
+    if len(_lines) + len(written) >= _WRITE_MAX:
+        _write_lines()
+    if not _lines:
+        asyncio.get_running_loop().call_soon(_write_lines)
+    _lines.extend(written)
+    _lines.append(10)
+
+
+def _write_lines() -> None:
+    with contextlib.suppress(OSError):
+        os.write(1, _lines)
+    _lines.clear()
 
 
 class JsonLines(logging.Formatter):

@@ -29,7 +29,7 @@ _BROWSER_SECONDS = 400 * 86_400
 
 def service_of(request: Request) -> Service:
     """The parts that app.py put together."""
-    service: Service = request.app.state.service
+    service: Service = request.scope["state"]["service"]
     return service
 
 
@@ -97,8 +97,11 @@ def clear_session_cookie(request: Request, response: Response) -> None:
 
 def bearer_token(request: Request) -> str | None:
     """The session token in `Authorization: Bearer` (RFC 6750, section 2.1)."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    for name, value in request.scope["headers"]:
+        if name == b"authorization":
+            scheme, _, token = value.decode("latin-1").partition(" ")
+            return token.strip() if scheme.lower() == "bearer" else None
+    return None
 
 
 def refuse_cross_origin(request: Request) -> None:

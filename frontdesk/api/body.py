@@ -68,9 +68,21 @@ def convert(values: dict[str, Any], kind: type[T]) -> T:
 
 def answer(value: Any, status: int = 200) -> Response:
     """A JSON answer. Never kept by a cache: all of them are about somebody."""
-    return Response(
-        msgspec.json.encode(value), status, {"Cache-Control": "no-store"}, media_type="application/json"
-    )
+    return _Json(msgspec.json.encode(value), status)
+
+
+class _Json(Response):
+    """Starlette's answer, whose headers it works out from what this one knows."""
+
+    def __init__(self, body: bytes, status: int) -> None:
+        self.status_code = status
+        self.background = None
+        self.body = body
+        self.raw_headers = [
+            (b"cache-control", b"no-store"),
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", b"application/json"),
+        ]
 
 
 def accepted() -> Response:
