@@ -70,7 +70,6 @@ class Border:
         early: Early,
     ) -> None:
         self.app = app
-        self._service = app.state.service
         self._show = show
         self._metrics = metrics
         self._proxies = proxies
@@ -172,7 +171,7 @@ class Border:
             address=self._address(scope, proxied),
             user_agent=(_header(scope, b"user-agent") or "").encode("latin-1").decode("utf-8", "replace"),
         )
-        state |= {"request_id": request_id, "client": client, "proxied": proxied, "service": self._service}
+        state |= {"request_id": request_id, "client": client, "proxied": proxied}
         scope["state"] = state
         return state
 

@@ -29,7 +29,7 @@ _BROWSER_SECONDS = 400 * 86_400
 
 def service_of(request: Request) -> Service:
     """The parts that app.py put together."""
-    service: Service = request.scope["state"]["service"]
+    service: Service = request.app.state.service
     return service
 
 

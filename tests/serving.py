@@ -1,6 +1,7 @@
 """Starting the real server, or any command, as a process of its own."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -25,6 +27,21 @@ class Running:
 
     def output(self) -> str:
         return self.log.read_text(encoding="utf-8")
+
+    def told_of(self, request_id: str) -> dict[str, Any]:
+        """The log's line about a request, as soon as it's there: answers come first."""
+        deadline = time.monotonic() + 10
+        while True:
+            found = [
+                json.loads(line)
+                for line in self.output().splitlines()
+                if line.startswith("{") and request_id in line and '"message":"request"' in line
+            ]
+            if found:
+                (told,) = found
+                return dict(told)
+            assert time.monotonic() < deadline, f"nothing is told of {request_id}"
+            time.sleep(0.01)
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -96,7 +96,7 @@ async def test_the_refusal_is_a_problem_like_any_other(
         assert headers["cache-control"] == "no-store"
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-request-id"] == problem["request_id"]
-        assert problem["request_id"] in server.output()
+        assert server.told_of(problem["request_id"])["status"] == 503
         metrics = (await asyncio.to_thread(httpx.get, server.url + "/metrics")).text
         assert 'route="/api/v1/sessions",status="503"' in metrics
 

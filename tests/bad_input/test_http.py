@@ -209,7 +209,7 @@ def test_what_never_became_a_request_is_in_the_log(server: Running) -> None:
     with Wire(server.url) as wire:
         wire.send(b"GARBAGE\r\n\r\n")
         problem = refused(wire.answer(), 400, "bad_request")
-    [line] = [json.loads(line) for line in server.output().splitlines() if problem["request_id"] in line]
+    line = server.told_of(problem["request_id"])
     assert (line["status"], line["route"], line["method"]) == (400, "none", "other")
     assert line["address"] == "127.0.0.1"
     assert line["bytes"] == len(json.dumps(problem, separators=(",", ":")))
