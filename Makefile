@@ -34,12 +34,13 @@ run: $(STAMP) ## Start Frontdesk with its own PostgreSQL on http://127.0.0.1:800
 admin: $(STAMP) ## Make an administrator of that Frontdesk
 	@exec $(BIN)/frontdesk admin create
 
-# So many files of tests side by side, each with a PostgreSQL of its own: as many as there are cores, but not more than four.
-# With 0 they run one after the other, in sight of a debugger.
+# So many tests side by side, with a PostgreSQL of their own where they need one: as many as there are cores, but not more
+# than four. With 0 they run one after the other, in sight of a debugger.
 WORKERS ?= auto
+SIDE_BY_SIDE := --numprocesses $(WORKERS) $(if $(filter auto,$(WORKERS)),--maxprocesses 4)
 .PHONY: test
 test: $(STAMP) ## Every test that needs neither a browser nor Docker
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) $(if $(filter auto,$(WORKERS)),--maxprocesses 4) --dist loadfile $(JUNIT) $(COVERAGE) $(ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --dist loadfile $(JUNIT) $(COVERAGE) $(ARGS)
 
 # The service with its compiled parts, as the image has it. In a folder of its own, or changes of the source would go unseen.
 COMPILED := build/compiled
@@ -161,7 +162,7 @@ $(KUBERNETES)/.installed: requirements-kubernetes.txt | $(STAMP)
 
 .PHONY: check-kubernetes
 check-kubernetes: $(STAMP) $(KUBERNETES)/.installed ## Check the manifests for Kubernetes; needs kubectl, but no cluster
-	$(BIN)/python -m pytest -m kustomize tests/kubernetes $(JUNIT) $(ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --dist worksteal -m kustomize tests/kubernetes $(JUNIT) $(ARGS)
 
 # How images get to the cluster's nodes, such as LOAD_IMAGES="kind load docker-image"; empty: they're there already.
 export LOAD_IMAGES
