@@ -102,9 +102,8 @@ class Border:
                 if self.app.state.draining:
                     # Whoever keeps this connection alive should look for another replica.
                     headers.append((b"connection", b"close"))
-            else:
-                sent += len(message.get("body", b""))
             await send(message)
+            sent += len(message.get("body", b""))
 
         try:
             route = self._exact.get(scope["path"])
@@ -124,6 +123,9 @@ class Border:
             if isinstance(error, Busy):
                 state["busy"] = not state["proxied"]
             if status:
+                if not sent:
+                    # The head waited for the body; uvicorn says 500 in its place.
+                    status = 500
                 raise
             response = await self._show(Request(scope, receive), error)
             await response(scope, receive, note)

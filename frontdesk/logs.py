@@ -59,6 +59,8 @@ def write_request(line: RequestLine) -> None:
 
 
 def _write_lines() -> None:
+    if not _lines:
+        return
     with contextlib.suppress(OSError):
         os.write(1, _lines)
     _lines.clear()

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection: uvicorn's, with bounds for what a client may do, and each answer in one packet."""
+"""HTTP/1.1 on one connection: uvicorn's, with bounds for what a client may do, and answers in one packet."""
 
 import asyncio
 import random
@@ -18,7 +18,7 @@ _HEADERS_MAX = 100
 _LINGER = 1.0
 _BUSY_PAUSE = 0.025
 _BUSY_PAUSE_MAX = 1.0
-# But the ends of lines.
+# Tabs and the ends of lines are none of these.
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)").search
 
 
@@ -170,7 +170,7 @@ class Protocol(HttpToolsProtocol):
             self.flow.resume_reading()
             if self.pipeline:
                 self._start_asgi_task(*self.pipeline.pop())
-            else:
+            elif not self._in_head:
                 self._wait_for_next()
         if self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
             # Refused before the body was read. To close now would lose the answer, as the kernel resets whoever
@@ -236,7 +236,7 @@ class Protocol(HttpToolsProtocol):
         self._in_head = True
         self._heads += 1
         self._too_large = False
-        self._head_size = self._header_bytes = 0
+        self._head_size = 0
 
     def _expect_rest_of_head(self) -> None:
         # Not for a head that comes whole, as nearly all do.
@@ -274,7 +274,7 @@ class Protocol(HttpToolsProtocol):
 
 
 class _Cycle(RequestResponseCycle):
-    """A request and its answer: the head of that waits for the body, and they're sent as one.
+    """A request and its answer: the head of that waits for the body, and if this is all of it they're sent as one.
 
     A packet less is a system call less, and wakes whoever reads it once instead of twice.
     """
@@ -299,7 +299,7 @@ class _Cycle(RequestResponseCycle):
     def _head(self, start: Any, body: bytes) -> bytes | None:
         """The head of an answer that tells its length; None if it doesn't."""
         status = start["status"]
-        lines = [STATUS_LINE[status].rstrip()]
+        lines = [STATUS_LINE[status].removesuffix(b"\r\n")]
         length = b"0" if status in (204, 304) else None
         for name, value in (*self.default_headers, *start["headers"]):
             if name == b"content-length":
@@ -308,6 +308,8 @@ class _Cycle(RequestResponseCycle):
                 # Nobody says anything else there than that it's to be closed.
                 self.keep_alive = False
                 continue
+            elif name == b"transfer-encoding":
+                return None
             lines.append(b"%b: %b" % (name, value))
         if length != b"%d" % len(body):
             return None

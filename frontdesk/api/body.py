@@ -72,7 +72,7 @@ def answer(value: Any, status: int = 200) -> Response:
 
 
 class _Json(Response):
-    """Starlette's answer, whose headers it works out from what this one knows."""
+    """An answer whose headers are known beforehand; Starlette's works them out."""
 
     def __init__(self, body: bytes, status: int) -> None:
         self.status_code = status

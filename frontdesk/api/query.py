@@ -1,6 +1,6 @@
 """Reading the query of a list: strictly, and naming all that is wrong at once."""
 
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
@@ -22,8 +22,8 @@ def page_of(request: Request) -> tuple[int, str | None]:
 
 def read(request: Request, *known: str) -> tuple[dict[str, str], list[FieldError]]:
     """The query, of which a list understands the names `known`; and what is wrong with the names."""
-    fields = [field.partition(b"=") for field in request.scope["query_string"].split(b"&") if field]
-    pairs = [(_text(name), _text(value)) for name, _, value in fields]
+    # Not request.query_params, which takes as long again to put what was read into dictionaries of its own.
+    pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     query = dict(pairs)
     errors = [FieldError(name[:64], "unknown") for name in query if name not in known]
     if len(pairs) > len(query):
@@ -42,11 +42,3 @@ def paging(query: dict[str, str], errors: list[FieldError]) -> tuple[int, str | 
     if after is not None and not 1 <= len(after) <= TEXT_MAX:
         errors.append(FieldError("after", "too_long" if after else "missing"))
     return int(limit), after
-
-
-def _text(raw: bytes) -> str:
-    """A name or value of application/x-www-form-urlencoded (WHATWG URL, section 5.1). Any is accepted."""
-    # urllib's parse_qsl does the same at three times the cost, and takes bytes that aren't escaped for Latin-1.
-    if b"+" in raw:
-        raw = raw.replace(b"+", b" ")
-    return (unquote_to_bytes(raw) if b"%" in raw else raw).decode("utf-8", "replace")
