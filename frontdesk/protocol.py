@@ -68,6 +68,7 @@ class Protocol(HttpToolsProtocol):
             if self._head_size > _HEAD_MAX:
                 self._refuse(431, "head_too_large", "The request's head is too large")
             elif self._head_timer is None:
+                # No timer for a head that comes whole, as nearly all do.
                 self._expect_rest_of_head()
 
     def on_message_begin(self) -> None:
@@ -195,8 +196,10 @@ class Protocol(HttpToolsProtocol):
             self._refusals = min(self._refusals + 1, 10)
 
     def _wait_for_next(self) -> None:
-        """Close in a while if no other request comes. One timer for many requests: to set one and take it back for each
-        was a twentieth of what a small answer costs."""
+        """Close in a while if no other request comes.
+
+        By one timer for many requests: setting one for each, only to take it back, costs more than a look at the clock.
+        """
         self._idle = True
         self._idle_since = self.loop.time()
         if self._idle_timer is None:
@@ -239,7 +242,6 @@ class Protocol(HttpToolsProtocol):
         self._head_size = 0
 
     def _expect_rest_of_head(self) -> None:
-        # Not for a head that comes whole, as nearly all do.
         self._head_timer = self.loop.call_later(self.head_timeout, self._head_too_slow)
 
     def _forget_head(self) -> None:
