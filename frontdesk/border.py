@@ -9,7 +9,6 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -182,19 +181,15 @@ class Border:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         template = state.get("route", "none")
         self._metrics.requests_of(method, template, str(status)).observe(took)
-        if logs.tells_requests():
-            logs.write_request(
-                logs.RequestLine(
-                    time=datetime.now(UTC),
-                    request_id=state["request_id"],
-                    method=method,
-                    route=template,
-                    status=status,
-                    seconds=round(took, 6),
-                    bytes=sent,
-                    address=state["client"].address,
-                )
-            )
+        logs.write_request(
+            request_id=state["request_id"],
+            method=method,
+            route=template,
+            status=status,
+            seconds=round(took, 6),
+            bytes=sent,
+            address=state["client"].address,
+        )
 
     def _is_proxy(self, peer: tuple[str, int] | None) -> bool:
         return peer is not None and self._trusts(peer[0])
@@ -209,10 +204,10 @@ class Border:
             # From the right: each trusted proxy appended whom it saw. What stands left of the first stranger
             # is that stranger's own claim.
             for claim in reversed((_header(scope, b"x-forwarded-for") or "").split(",")):
-                found = _ip(claim.strip())
+                found = _shown(claim.strip())
                 if found is None:
                     break
-                peer = str(found)
+                peer = found
                 if not self._trusts(peer):
                     break
         return None if peer is None else _shown(peer)

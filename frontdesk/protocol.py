@@ -29,6 +29,7 @@ class Protocol(HttpToolsProtocol):
     head_timeout = 10.0
     body_timeout = 10.0
 
+    # asyncio says BaseTransport, which can't be written to; of a TCP connection it's a Transport, as uvicorn says, too.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         # As uvicorn does, but for a look at our own address, which nothing here asks for.
         self.connections.add(self)
@@ -42,8 +43,8 @@ class Protocol(HttpToolsProtocol):
         self._rest_timer: asyncio.TimerHandle | None = None
         self._refusals = 0
         self._heads = 0
-        self._idle = False
-        self._idle_since = 0.0
+        # When it was answered last, if nothing has come since.
+        self._idle_since: float | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._begin_head()
@@ -73,7 +74,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._idle = False
+        self._idle_since = None
         if not self._in_head:
             self._begin_head()
         self._header_bytes = 0
@@ -192,7 +193,8 @@ class Protocol(HttpToolsProtocol):
                 self.flow.pause_reading()
                 pause = min(_BUSY_PAUSE * 2**self._refusals, _BUSY_PAUSE_MAX)
                 # Spread, or those who came together would come back together.
-                self.loop.call_later(pause * random.uniform(0.5, 1), self.flow.resume_reading)  # noqa: S311 - no secret
+                pause *= random.uniform(0.5, 1)  # noqa: S311 - no secret, only spread
+                self.loop.call_later(pause, self.flow.resume_reading)
             self._refusals = min(self._refusals + 1, 10)
 
     def _wait_for_next(self) -> None:
@@ -200,16 +202,15 @@ class Protocol(HttpToolsProtocol):
 
         By one timer for many requests: setting one for each, only to take it back, costs more than a look at the clock.
         """
-        self._idle = True
         self._idle_since = self.loop.time()
         if self._idle_timer is None:
             self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._end_idle)
 
     def _end_idle(self) -> None:
         self._idle_timer = None
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if not self._idle:
+        if self._idle_since is None:
             return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
         if left > 0:
             self._idle_timer = self.loop.call_later(left, self._end_idle)
         else:

@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from tests.stack import until
+
 FRONTDESK = Path(sys.executable).parent / "frontdesk"
 
 
@@ -30,18 +32,13 @@ class Running:
 
     def told_of(self, request_id: str) -> dict[str, Any]:
         """The log's line about a request, as soon as it's there: answers come first."""
-        deadline = time.monotonic() + 10
-        while True:
-            found = [
-                json.loads(line)
-                for line in self.output().splitlines()
-                if line.startswith("{") and request_id in line and '"message":"request"' in line
-            ]
-            if found:
-                (told,) = found
-                return dict(told)
-            assert time.monotonic() < deadline, f"nothing is told of {request_id}"
-            time.sleep(0.01)
+
+        def found() -> list[str]:
+            lines = self.output().splitlines()
+            return [line for line in lines if request_id in line and '"message":"request"' in line]
+
+        (line,) = until(found)
+        return dict(json.loads(line))
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 
 import pytest
 import uvicorn
@@ -24,6 +23,7 @@ from frontdesk.border import Border, Early
 from frontdesk.metrics import Metrics
 from frontdesk.protocol import Protocol
 from frontdesk.routing import resource
+from tests.stack import until
 from tests.wire import Wire
 
 KEEP_ALIVE = 1.0
@@ -177,16 +177,19 @@ def test_a_streamed_answer_comes_whole(url: str) -> None:
 
 
 def test_a_fault_between_head_and_body_is_a_500_and_told_as_one(
-    url: str, capfd: pytest.CaptureFixture[str]
+    url: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    logging.getLogger("frontdesk.requests").setLevel(logging.INFO)
+    caplog.set_level(logging.INFO, logger="frontdesk.requests")
     with Wire(url) as wire:
         wire.send(b"GET /faulty HTTP/1.1\r\n" + HOST)
         assert wire.answer().status == 500
         assert wire.ended()
-    time.sleep(0.1)
-    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
-    assert [line["status"] for line in lines if line["route"] == "/faulty"] == [500]
+
+    def told() -> list[int]:
+        lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+        return [line["status"] for line in lines if line["route"] == "/faulty"]
+
+    assert until(told) == [500]
 
 
 @pytest.mark.parametrize("value", ["a\r", "\n", "a\r\nb: c", "\x7f", "\x00", "a\n b"])
@@ -208,22 +211,20 @@ def test_a_header_may_hold_anything_else(value: str, url: str) -> None:
 
 
 async def test_lines_of_one_round_are_written_whole_in_writes_that_a_pipe_takes_at_once(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, logger="frontdesk.requests")
     writes: list[bytes] = []
     monkeypatch.setattr(os, "write", lambda _, data: writes.append(bytes(data)))
     for number in range(40):
         logs.write_request(
-            logs.RequestLine(
-                time=datetime.now(UTC),
-                request_id=f"{number:016}",
-                method="GET",
-                route="/plain",
-                status=200,
-                seconds=0.001,
-                bytes=5,
-                address="192.0.2.1",
-            )
+            request_id=f"{number:016}",
+            method="GET",
+            route="/plain",
+            status=200,
+            seconds=0.001,
+            bytes=5,
+            address="192.0.2.1",
         )
     assert len(b"".join(writes).splitlines()) < 40
     await asyncio.sleep(0)
