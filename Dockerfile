@@ -67,7 +67,7 @@ COPY deploy/image/compile.sh /build/
 COPY frontdesk/__init__.py frontdesk/
 COPY frontdesk/accounts/__init__.py frontdesk/accounts/cursor.py frontdesk/accounts/lookups.py \
     frontdesk/accounts/mistakes.py frontdesk/accounts/names.py frontdesk/accounts/near.py frontdesk/accounts/plan.py \
-    frontdesk/accounts/search.py frontdesk/accounts/
+    frontdesk/accounts/search.py frontdesk/accounts/usernames.py frontdesk/accounts/
 COPY frontdesk/store/__init__.py frontdesk/store/people.py frontdesk/store/
 RUN sh /build/compile.sh /compiled /tools/bin/python && find . -name '*.py' -delete
 

@@ -78,6 +78,12 @@ def _half_typed(rng: random.Random, person: tuple[str, str]) -> str:
     return " ".join(word[: rng.randint(2, 3)] for word in words[:2]) if len(words) > 1 else ""
 
 
+def _mistyped_username(rng: random.Random, username: str, mistakes: int) -> str:
+    word = max(re.findall("[a-z]{4,}", username), key=len, default="")
+    typed = mistype(rng, word, mistakes) if word else ""
+    return username.replace(word, typed, 1) if typed else ""
+
+
 # The classes that are meant to find one person.
 MEANT = (
     "full given name",
@@ -86,6 +92,7 @@ MEANT = (
     "two words half typed",
     "username",
     "username, one mistake",
+    "username, two mistakes",
     "one mistake",
     "two mistakes",
     "full name, one mistake",
@@ -102,11 +109,8 @@ CLASSES: dict[str, Callable[[random.Random, tuple[str, str]], str]] = {
     "two words swapped": lambda rng, person: " ".join(reversed(_latin(person[1])[:2])),
     "two words half typed": _half_typed,
     "username": lambda rng, person: person[0],
-    "username, one mistake": lambda rng, person: (
-        person[0].lower().replace(word, mistype(rng, word, 1), 1)
-        if (word := max(re.findall("[a-z]{4,}", person[0].lower()), key=len, default=""))
-        else ""
-    ),
+    "username, one mistake": lambda rng, person: _mistyped_username(rng, person[0].lower(), 1),
+    "username, two mistakes": lambda rng, person: _mistyped_username(rng, person[0].lower(), 2),
     "one mistake": lambda rng, person: (
         mistype(rng, word, 1) if (word := _one_of(rng, person[1], 4, 7)) else ""
     ),

@@ -12,7 +12,7 @@ command -v cc >/dev/null || {
 # FOLDER has no pyproject.toml, of which setuptools would make a package. Types are checked by `make check`; here others'
 # may be missing. Without debugging symbols, which name folders: the same source gives the same machine code.
 modules="accounts/cursor accounts/lookups accounts/mistakes accounts/names accounts/near accounts/plan accounts/search
-    store/people"
+    accounts/usernames store/people"
 # shellcheck disable=SC2046
 MYPYC_DEBUG_LEVEL=0 "$python" -m mypyc --config-file= --ignore-missing-imports --follow-imports=skip \
     $(for module in $modules; do echo "frontdesk/$module.py"; done) >compile.log 2>&1 || {

@@ -15,6 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from frontdesk.errors import Unavailable
 from frontdesk.store import people as store
+from frontdesk.store import usernames
 from frontdesk.store.connection import Queries
 
 Asked = TypeVar("Asked")
@@ -52,10 +53,10 @@ class Lookups:
     """
 
     def __init__(self, db: Queries, *, timeout: float = math.inf) -> None:
-        scan, find_words = partial(store.scan, db), partial(store.find_words, db)
-        self._lines: tuple[_Line[Any, Any], _Line[Any, Any]] = (
-            _Line(scan, most=_SCANS),
-            _Line(find_words, most=_QUESTIONS),
+        self._lines: tuple[_Line[Any, Any], ...] = (
+            _Line(partial(store.scan, db), most=_SCANS),
+            _Line(partial(store.find_words, db), most=_QUESTIONS),
+            _Line(partial(usernames.find_usernames, db), most=_QUESTIONS),
         )
         self._questions_in_a_row = 0
         self._timeout = timeout
@@ -86,7 +87,7 @@ class Lookups:
 
     def _take_turn(self, line: "_Line[Any, Any]") -> object:
         self._turn = object()
-        self._questions_in_a_row = self._questions_in_a_row + 1 if line is self._lines[1] else 0
+        self._questions_in_a_row = 0 if line is self._lines[0] else self._questions_in_a_row + 1
         self._under_way += 1
         return self._turn
 
@@ -117,7 +118,7 @@ class Lookups:
             task.add_done_callback(self._tasks.discard)
 
     def _next(self) -> "_Line[Any, Any]":
-        scans, _ = self._lines
+        scans = self._lines[0]
         if len(scans) and self._questions_in_a_row >= _QUESTIONS_IN_A_ROW:
             return scans
         return min(self._lines, key=_Line.due)
@@ -138,8 +139,8 @@ class Lookups:
 
 
 class Lookup:
-    """The three statements of one search: `scan` for what was typed; where that isn't enough, `find_words` for what
-    else may be meant, and `scan_on` for that. All raise Unavailable."""
+    """The statements of one search: `scan` for what was typed; where that isn't enough, `find_words` and
+    `find_usernames` for what else may be meant, and `scan_on` for that. All raise Unavailable."""
 
     def __init__(self, lookups: Lookups, due: tuple[float, float, float]) -> None:
         self._ask = lookups.ask
@@ -152,6 +153,10 @@ class Lookup:
 
     async def find_words(self, asked: store.Question) -> store.Words:
         found: store.Words = await self._ask(1, asked, began=self._began, due=self._due[1])
+        return found
+
+    async def find_usernames(self, asked: usernames.Sought) -> usernames.Usernames:
+        found: usernames.Usernames = await self._ask(2, asked, began=self._began, due=self._due[2])
         return found
 
     async def scan_on(self, asked: store.Scan) -> list[store.Match]:

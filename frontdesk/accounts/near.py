@@ -6,7 +6,7 @@ the words that names are made of, with about how many people have each.
 
 from typing import NamedTuple
 
-from frontdesk.accounts import names, plan
+from frontdesk.accounts import names, plan, usernames
 from frontdesk.accounts.lookups import Lookup
 from frontdesk.accounts.mistakes import (
     ONE,
@@ -21,6 +21,7 @@ from frontdesk.accounts.plan import Plan
 from frontdesk.accounts.readings import family_names
 from frontdesk.model import Range
 from frontdesk.store import people as store
+from frontdesk.store.usernames import Typed
 
 # How many words of the vocabulary one typed word may stand for.
 _COMPLETIONS = 16
@@ -29,6 +30,8 @@ _CORRECTIONS_EACH = 6
 # Places among what is close: a word with one mistake has 100 to 132, with two 200 to 232. Names that no vocabulary has
 # come between them where they're asked for with the words, else behind all, as those were read before.
 _BETWEEN, _LAST = 150, 300
+# What a word with two mistakes may mean has this rank or a later one.
+TWO_MISTAKES = plan.CLOSE, 200
 # Samples of a word up to which it's worth looking through those who have it: about a thousand people.
 _RARE = 64
 
@@ -62,16 +65,22 @@ async def words_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     return tuple(sorted(set(ranges)))[: plan.RANGES_MAX]
 
 
-async def names_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
+async def names_near(lookup: Lookup, asked: Plan, *, nearer: bool) -> tuple[Range, ...]:
     """Ranges of names that no vocabulary has, behind those of `words_near`, where these haven't asked for them yet.
 
-    Of a short word, that is: its page is nearly always full by now, and they cost more than all the rest.
+    Of a short word, that is: its page is nearly always full by now, and they cost more than all the rest. Of a long
+    one, usernames with two mistakes, or with other signs and one; but not if somebody is `nearer`, as looking for them
+    costs as much again.
     """
-    if _is_han(asked) or allowed(asked.single) > 1:
+    if _is_han(asked) or not _is_username(asked.single):
         return ()
+    if allowed(asked.single) > 1:
+        if nearer:
+            return ()
+        keys = await usernames.find_near(lookup, Typed(asked.single, asked.written))
+        ranges = [plan.exactly(plan.CLOSE, _LAST + mistakes, key) for key, mistakes in keys.items()]
+        return tuple(sorted(ranges))[: plan.RANGES_MAX]
     single = _single(asked)
-    if single == _NOTHING:
-        return ()
     found = await lookup.find_words(single.question)
     return tuple(sorted(single.ranges(found, first=0, place=_LAST)))[: plan.RANGES_MAX]
 
@@ -79,6 +88,10 @@ async def names_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
 def _is_han(asked: Plan) -> bool:
     """Who types characters has chosen each of them, and mistypes no letters."""
     return any(map(names.is_han, asked.words))
+
+
+def _is_username(word: str) -> bool:
+    return word.isascii() and 3 <= len(word) <= names.WORD_MAX
 
 
 class _Single(NamedTuple):
@@ -108,7 +121,7 @@ _NOTHING = _Single(store.Question(), [])
 
 def _single(asked: Plan) -> _Single:
     word = asked.single
-    if not word.isascii() or not 3 <= len(word) <= names.WORD_MAX:
+    if not _is_username(word):
         return _NOTHING
     half = len(word) // 2
     probes = [one_away(word, places=range(half, len(word) + 1), before="a")]

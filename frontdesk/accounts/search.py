@@ -47,9 +47,11 @@ async def search(lookups: Lookups, text: str, *, limit: int, after: str | None =
     lookup = lookups.begin(words=max(len(text.split()), len(plan.words) // 2))
     if start is None or start.rank <= plan.ranges[-1].rank:
         await page.read(lookup.scan, plan.ranges)
-    for ranges_near in (near.words_near, near.names_near):
-        if not page.ended:
-            await page.read(lookup.scan_on, await ranges_near(lookup, plan))
+    if not page.ended:
+        await page.read(lookup.scan_on, await near.words_near(lookup, plan))
+    if not page.ended:
+        nearer = page.began_before(near.TWO_MISTAKES)
+        await page.read(lookup.scan_on, await near.names_near(lookup, plan, nearer=nearer))
     return page.people()
 
 
@@ -131,6 +133,11 @@ class _Page:
             if self.ended:
                 return
         self.ended = True
+
+    def began_before(self, rank: tuple[int, int]) -> bool:
+        """Whether anybody has been found in a range before `rank`, a stage and a place, on this page or one before."""
+        ranks = [range_.rank for _, range_, _ in self._found.values()]
+        return any(found[:2] < rank for found in (*ranks, *([self._start.rank] if self._start else [])))
 
     def people(self) -> People:
         found = list(self._found.items())

@@ -289,8 +289,9 @@ async def test_a_username_with_signs_is_found_wherever_a_letter_was_mistyped(
             # Without the sign it's the same; so it is with another.
             assert await found(db, left + right) == ["Zoe"]
             assert await found(db, f"{left}.{right}") == ["Zoe"]
+    # A long one forgives two.
     for typed in (username.replace(username[0], "xx", 1), f"{username}xx"):
-        assert await found(db, typed) == []
+        assert await found(db, typed) == (["Zoe"] if len(username) > 8 else [])
 
 
 async def test_a_username_with_signs_is_found_however_many_are_near_without(db: asyncpg.Connection) -> None:
@@ -580,7 +581,14 @@ async def crowd(db: asyncpg.Connection) -> asyncpg.Connection:
         )
         await index_all(db, rows)
     await db.execute("ANALYZE")
+    await ask_like_the_service(db)
     return db
+
+
+async def ask_like_the_service(db: asyncpg.Connection) -> None:
+    """Have statements planned as they are on the service's connections."""
+    for setting, value in connection._LOOKUPS.items():
+        await db.execute(f"SET {setting} = {value}")
 
 
 async def rows_read(db: asyncpg.Connection) -> int:

@@ -6,13 +6,14 @@ import asyncpg
 import pytest
 
 from frontdesk.accounts.indexing import index_person
-from frontdesk.store import connection, people
+from frontdesk.store import connection, people, usernames
 
 pytestmark = pytest.mark.anyio
 
 _TYPES = {
     "scan": "text[], text[], text[], integer[], uuid[], integer[], uuid",
     "find_words": "text[], text[], text[], text[], text[], text[], text[], integer[]",
+    "find_usernames": "text[], text[], text[], text[]",
 }
 
 
@@ -41,6 +42,14 @@ _INDEXES = {
         "Index Only Scan using people_keys_key",
         "Index Scan using people_keys_backwards",
         "Index Scan using people_keys_written",
+    ],
+    "find_usernames": [
+        "Index Only Scan using people_keys_key",
+        "Index Only Scan Backward using people_keys_key",
+        "Index Scan using people_keys_backwards",
+        "Index Scan Backward using people_keys_backwards",
+        "Index Scan using people_keys_written",
+        "Index Scan Backward using people_keys_written",
     ],
 }
 _ROWS = {"accounts": 1e7, "people_keys": 5.4e7, "people_words": 2e5, "people_remainders": 2e6}
@@ -74,8 +83,10 @@ async def test_no_search_reads_a_whole_table(
     explained = Explained(service, _TYPES[statement])
     if statement == "scan":
         await people.scan(explained, [people.Scan([("a", "b", 20)], 20)])
-    else:
+    elif statement == "find_words":
         await people.find_words(explained, [people.Question()])
+    else:
+        await usernames.find_usernames(explained, [usernames.Sought()])
     await service.close()
     plan = explained.plan.splitlines()
     assert any("Index" in line for line in plan)

@@ -1,0 +1,86 @@
+"""Usernames that are one mistake from a word, or two. No vocabulary has them, it would be as large as their table.
+
+The strings that are two mistakes away are some ten thousand. But whoever is meant begins like the word, up to the first
+mistake, and ends like it from the second. So first its neighbours are looked at, in the order of usernames and in that
+of usernames read backwards: whoever has more of the word in common with it than the farthest of them is one of them.
+Then those that begin, or end, like the longer part of the word with one mistake in it, as there's only one before or
+behind the other. Few do, and these are measured.
+"""
+
+import math
+from collections.abc import Iterable
+from itertools import chain
+
+from rapidfuzz.distance import Prefix
+
+from frontdesk.accounts.lookups import Lookup
+from frontdesk.accounts.mistakes import meant, one_away
+from frontdesk.store.usernames import Sought, Typed
+
+# How much of a word such a part is, at least: more people than are read begin like less.
+_PART = 0.6
+# How likely it must be that two mistakes are where they can only be, somewhere in the word as they are.
+_LIKELY = 0.1
+# Takes the letters away.
+_DIGITS = str.maketrans("", "", "abcdefghijklmnopqrstuvwxyz")
+
+
+async def find_near(lookup: Lookup, typed: Typed) -> dict[str, int]:
+    """Keys of usernames for which `typed`, a long word, may be a mistake, with how many: one or two.
+
+    Some may be missing where hundreds begin, and end, like most of the word. Raises Unavailable.
+    """
+    written = typed.written or typed.word
+    beside = await lookup.find_usernames(Sought(beside=typed))
+    first = _in_common(typed.word, map(_word, beside.in_order))
+    last = max(
+        _in_common(typed.word[::-1], [_word(key)[::-1] for key in beside.backwards]),
+        _in_common(written[::-1], [key.partition(" ")[2][::-1] for key in beside.written]),
+    )
+    keys = {*chain(*beside)}
+    # What nobody begins or ends like is no username with two mistakes in it.
+    if 2 * (first + 1) * (last + 1) >= _LIKELY * len(typed.word) ** 2:
+        keys.update((await lookup.find_usernames(_parts(typed.word, written, first, last))).found)
+    return _measured(typed.word, keys)
+
+
+def _in_common(word: str, neighbours: Iterable[str]) -> int:
+    """How many letters of `word` anybody begins with, at most, who isn't among its `neighbours` in their order."""
+    known = sorted(neighbours)
+    return max([Prefix.similarity(word, each) for each in (known[0], known[-1])]) if known else 0
+
+
+def _parts(word: str, written: str, first: int, last: int) -> Sought:
+    """Asks for beginnings or ends of a word with one mistake. `first`, `last`: how many of its letters anybody begins,
+    and ends, with who isn't known yet."""
+    least = math.ceil(_PART * len(word))
+    # The first mistake leaves no more than `first` letters before it, and the second `last` behind it, and as many as
+    # this between those and the other end with one mistake. If that's enough, nobody else is left.
+    begins, ends = len(word) - 3 - last, len(word) - 3 - first
+    forwards = ends < least or (begins >= least and first <= last)
+    return Sought(
+        starts=_beginnings(word, first, max(begins, least), before="a") if forwards else "",
+        tails=_beginnings(written[::-1], last, max(ends, least)) if begins < least or not forwards else "",
+    )
+
+
+def _beginnings(word: str, right: int, length: int, *, before: str = "") -> str:
+    """How somebody begins who has one mistake in the first `length` letters of `word`, behind `right` of them or fewer,
+    or none; in order, a line each, behind `before`."""
+    others = one_away(word, places=range(min(right + 1, length)), before=before)
+    return "\n".join(
+        sorted({other[: len(before) + length] for other in (*others.split("\n"), before + word)})
+    )
+
+
+def _measured(word: str, keys: Iterable[str]) -> dict[str, int]:
+    """Those of `keys` that `word` may be a mistake for, with how many. Another number is another person's username, not
+    this one mistyped."""
+    digits = word.translate(_DIGITS)
+    usernames = {key: username for key in keys if (username := _word(key)).translate(_DIGITS) == digits}
+    mistakes = dict(meant(word, usernames.values()))
+    return {key: mistakes[username] for key, username in usernames.items() if username in mistakes}
+
+
+def _word(key: str) -> str:
+    return key[1:].partition(" ")[0]
