@@ -248,7 +248,8 @@ async def _shown(progress: Callable[[float], tuple[float | None, str]]) -> Async
         task = bar.add_task("", total=None)
         while True:
             done, text = progress(time.monotonic() - began + 0.001)
-            bar.update(task, total=None if done is None else 1.0, completed=done or 0.0, description=text)
+            total, completed = (None, 0.0) if done is None else (1.0, done)
+            bar.update(task, total=total, completed=completed, description=text, refresh=True)
             await asyncio.sleep(0.2)
 
     async def elsewhere() -> None:
@@ -258,7 +259,9 @@ async def _shown(progress: Callable[[float], tuple[float | None, str]]) -> Async
 
     with contextlib.ExitStack() as stack:
         if console.is_terminal:
-            bar = Progress(BarColumn(), TextColumn("{task.description}"), console=console, transient=True)
+            # Not by a thread of its own, which hardly gets to it beside a busy loop.
+            columns = BarColumn(), TextColumn("{task.description}")
+            bar = Progress(*columns, console=console, transient=True, auto_refresh=False)
             teller = asyncio.create_task(on_terminal(stack.enter_context(bar)))
         else:
             teller = asyncio.create_task(elsewhere())
