@@ -30,8 +30,8 @@ _CORRECTIONS_EACH = 6
 # Places among what is close: a word with one mistake has 100 to 132, with two 200 to 232. Names that no vocabulary has
 # come between them where they're asked for with the words, else behind all, as those were read before.
 _BETWEEN, _LAST = 150, 300
-# What a word with two mistakes may mean has this rank or a later one.
-TWO_MISTAKES = plan.CLOSE, 200
+# Where ranges begin of what two mistakes lead to, and of those names that come behind all.
+TWO_MISTAKES, NAMES_LAST = (plan.CLOSE, 200), (plan.CLOSE, _LAST)
 # Samples of a word up to which it's worth looking through those who have it: about a thousand people.
 _RARE = 64
 

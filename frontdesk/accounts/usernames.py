@@ -19,55 +19,59 @@ from frontdesk.store.usernames import Sought, Typed
 
 # How much of a word such a part is, at least: more people than are read begin like less.
 _PART = 0.6
-# How likely it must be that two mistakes are where they can only be, somewhere in the word as they are.
-_LIKELY = 0.1
-# Takes the letters away.
-_DIGITS = str.maketrans("", "", "abcdefghijklmnopqrstuvwxyz")
+# Before and behind how many of its letters a mistake is looked for, the nearest to what is right: of 54 strings each.
+_PLACES = 12
+# Of how many pairs of places there must be one left where the two mistakes can be.
+_LIKELY = 0.075
+_WITHOUT_LETTERS = str.maketrans("", "", "abcdefghijklmnopqrstuvwxyz")
 
 
 async def find_near(lookup: Lookup, typed: Typed) -> dict[str, int]:
-    """Keys of usernames for which `typed`, a long word, may be a mistake, with how many: one or two.
+    """Keys of usernames for which `typed`, a long word, may be a mistake, with how many: two, or one and other signs.
 
-    Some may be missing where hundreds begin, and end, like most of the word. Raises Unavailable.
+    Some may be missing where hundreds begin, or end, like most of the word, or where both mistakes are at its ends.
+    Raises Unavailable.
     """
     written = typed.written or typed.word
     beside = await lookup.find_usernames(Sought(beside=typed))
-    first = _in_common(typed.word, map(_word, beside.in_order))
+    # Without the letter that says it's a username.
+    first = _in_common("a" + typed.word, beside.in_order) - 1
     last = max(
-        _in_common(typed.word[::-1], [_word(key)[::-1] for key in beside.backwards]),
+        _in_common(typed.word[::-1] + "a", [key[::-1] for key in beside.backwards]),
         _in_common(written[::-1], [key.partition(" ")[2][::-1] for key in beside.written]),
     )
     keys = {*chain(*beside)}
-    # What nobody begins or ends like is no username with two mistakes in it.
+    # What nobody begins or ends like is hardly a username with two mistakes in it.
     if 2 * (first + 1) * (last + 1) >= _LIKELY * len(typed.word) ** 2:
         keys.update((await lookup.find_usernames(_parts(typed.word, written, first, last))).found)
     return _measured(typed.word, keys)
 
 
-def _in_common(word: str, neighbours: Iterable[str]) -> int:
+def _in_common(word: str, neighbours: list[str]) -> int:
     """How many letters of `word` anybody begins with, at most, who isn't among its `neighbours` in their order."""
-    known = sorted(neighbours)
-    return max([Prefix.similarity(word, each) for each in (known[0], known[-1])]) if known else 0
+    farthest = (min(neighbours), max(neighbours)) if neighbours else ()
+    return max([Prefix.similarity(word, each) for each in farthest], default=0)
 
 
 def _parts(word: str, written: str, first: int, last: int) -> Sought:
-    """Asks for beginnings or ends of a word with one mistake. `first`, `last`: how many of its letters anybody begins,
+    """Asks for beginnings and ends of a word with one mistake. `first`, `last`: how many of its letters anybody begins,
     and ends, with who isn't known yet."""
-    least = math.ceil(_PART * len(word))
-    # The first mistake leaves no more than `first` letters before it, and the second `last` behind it, and as many as
-    # this between those and the other end with one mistake. If that's enough, nobody else is left.
-    begins, ends = len(word) - 3 - last, len(word) - 3 - first
-    forwards = ends < least or (begins >= least and first <= last)
+    length = math.ceil(_PART * len(word))
+    # The second mistake leaves no more than `last` letters behind it, so there are len(word) - 2 - last before it, or
+    # more; one less if the first one was a letter too many. If that's as much as is asked for, nobody is left whose end
+    # could tell, but for those with other signs.
+    complete = len(word) - 3 - last >= length
     return Sought(
-        starts=_beginnings(word, first, max(begins, least), before="a") if forwards else "",
-        tails=_beginnings(written[::-1], last, max(ends, least)) if begins < least or not forwards else "",
+        starts=_beginnings(word, first, length, before="a"),
+        tails="" if complete else _beginnings(written[::-1], last, length),
     )
 
 
 def _beginnings(word: str, right: int, length: int, *, before: str = "") -> str:
     """How somebody begins who has one mistake in the first `length` letters of `word`, behind `right` of them or fewer,
     or none; in order, a line each, behind `before`."""
-    others = one_away(word, places=range(min(right + 1, length)), before=before)
+    end = min(right + 1, length)
+    others = one_away(word, places=range(max(0, end - _PLACES), end), before=before)
     return "\n".join(
         sorted({other[: len(before) + length] for other in (*others.split("\n"), before + word)})
     )
@@ -76,8 +80,10 @@ def _beginnings(word: str, right: int, length: int, *, before: str = "") -> str:
 def _measured(word: str, keys: Iterable[str]) -> dict[str, int]:
     """Those of `keys` that `word` may be a mistake for, with how many. Another number is another person's username, not
     this one mistyped."""
-    digits = word.translate(_DIGITS)
-    usernames = {key: username for key in keys if (username := _word(key)).translate(_DIGITS) == digits}
+    digits = word.translate(_WITHOUT_LETTERS)
+    usernames = {
+        key: username for key in keys if (username := _word(key)).translate(_WITHOUT_LETTERS) == digits
+    }
     mistakes = dict(meant(word, usernames.values()))
     return {key: mistakes[username] for key, username in usernames.items() if username in mistakes}
 

@@ -20,6 +20,8 @@ class Sought(NamedTuple):
     """What one search asks of the usernames. `beside`: the one whose neighbours are sought. `starts`: how keys may
     begin, a line each; `tails`: how usernames may end, each read backwards.
 
+    No ASCII letter comes behind "~"; who goes on with another one is no neighbour in spelling.
+
     Bounded: 8 on each side in each order; 64 of a start or a tail, 500 of all starts and 500 of all tails.
     """
 

@@ -78,23 +78,36 @@ async def test_a_username_is_found_wherever_two_mistakes_were_made(
             assert await found(db, typed) == ["Zoe"], typed
 
 
-@pytest.mark.parametrize("username", ["marsupials", "wallabyfarm"])
+@pytest.mark.parametrize("username", ["marsupials", "wallabyfarm", "wallabyfar.m"])
 async def test_a_username_is_found_with_two_mistakes_among_many_that_begin_and_end_so(
     db: asyncpg.Connection, username: str
 ) -> None:
-    await crowd_with(db, [*{*like(username)}])
+    word = username.replace(".", "")
+    await crowd_with(db, [*{*like(word)}])
     await add(db, username, "Zoe")
     before = behind = 0
-    for first, second in apart(range(2, len(username) - 1)):
-        for typed in mistyped(username, first, second):
-            # Those who begin, and end, like less of it than this are too many to look through.
+    for first, second in apart(range(2, len(word) - 1)):
+        for typed in mistyped(word, first, second):
+            # Those who begin, and end, like less of it than this are too many to look through; and how somebody ends
+            # is asked for as it's written.
             least = math.ceil(len(typed) * 0.6)
-            before += second >= least
-            behind += len(username) - 2 - first >= least
-            if second >= least or len(username) - 2 - first >= least:
+            begins, ends = second >= least, len(word) - 2 - first >= least and word == username
+            before += begins
+            behind += ends
+            if begins or ends:
                 assert "Zoe" in await found(db, typed, limit=50), typed
     assert before > 20
-    assert behind > 20
+    assert behind > 20 or word != username
+
+
+async def test_of_the_longest_words_no_more_is_looked_up(db: asyncpg.Connection) -> None:
+    word = "abcdefghijklmnopqrstuvwxyzabcdef"
+    ends = [*{*like("abcdef")}]
+    await crowd_with(db, [word[:20] + end for end in ends] + [end + word[12:] for end in ends])
+    asked = _Asked(db)
+    await search(Lookups(asked), word[:15] + "zz" + word[17:], limit=10)
+    # Of 12 places, with 26 letters each put in or instead, one left out or two swapped.
+    assert 400 < asked.lines <= 12 * 54 + 1
 
 
 @pytest.mark.parametrize(
@@ -149,12 +162,24 @@ async def test_nobody_is_looked_for_with_two_mistakes_where_somebody_is_meant_wi
         asked.statements = 0
         await search(Lookups(asked), typed, limit=10)
         assert asked.statements == statements, typed
-    # Nor on a page of people with two mistakes, where the one before has shown somebody nearer.
-    await add(db, "eve", "Marsupialy Jones")
+    # Nor on a page of people with two mistakes, where one before has shown somebody nearer.
+    for n in range(4):
+        await add(db, f"eve{n}", "Marsupialy Jones")
     asked.statements = 0
-    page = await search(Lookups(asked), "marsupal", limit=1)
-    page = await search(Lookups(asked), "marsupal", limit=2, after=page.next)
-    assert (len(page.people), page.next, asked.statements) == (1, None, 0)
+    for limit in (1, 2, 3, 4, 5, 10):
+        assert await walk(asked, "marsupal", limit) == ["bob", *(f"eve{n}" for n in range(4))]
+    assert asked.statements == 0
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 10])
+async def test_pages_go_on_from_names_with_two_mistakes_to_usernames_with_two(
+    db: asyncpg.Connection, limit: int
+) -> None:
+    for username in ("narsupol", "narsupul"):
+        await add(db, username, "Zoe")
+    for n in range(4):
+        await add(db, f"eve{n}", "Marsupialy Jones")
+    assert await walk(db, "narsupial", limit) == [*(f"eve{n}" for n in range(4)), "narsupol", "narsupul"]
 
 
 async def test_what_nobody_begins_or_ends_like_is_not_looked_for_further(db: asyncpg.Connection) -> None:
@@ -172,9 +197,13 @@ class _Asked:
     def __init__(self, db: asyncpg.Connection) -> None:
         self._db = db
         self.statements = 0
+        # The most that one of them had to look up at the beginnings, or at the ends.
+        self.lines = 0
 
     async def fetch(self, query: str, *arguments: list[str]) -> list[asyncpg.Record]:
-        self.statements += "q.starts" in query
+        if "q.starts" in query:
+            self.statements += 1
+            self.lines = max(self.lines, *(len(lines.split()) for lines in (*arguments[2], *arguments[3])))
         found: list[asyncpg.Record] = await self._db.fetch(query, *arguments)
         return found
 
