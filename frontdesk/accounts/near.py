@@ -30,8 +30,8 @@ _CORRECTIONS_EACH = 6
 # Places among what is close: a word with one mistake has 100 to 132, with two 200 to 232. Names that no vocabulary has
 # come between them where they're asked for with the words, else behind all, as those were read before.
 _BETWEEN, _LAST = 150, 300
-# Where ranges begin of what two mistakes lead to, and of those names that come behind all.
-TWO_MISTAKES, NAMES_LAST = (plan.CLOSE, 200), (plan.CLOSE, _LAST)
+# Where ranges begin of what two mistakes lead to.
+TWO_MISTAKES = plan.CLOSE, 200
 # Samples of a word up to which it's worth looking through those who have it: about a thousand people.
 _RARE = 64
 
@@ -65,24 +65,33 @@ async def words_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     return tuple(sorted(set(ranges)))[: plan.RANGES_MAX]
 
 
-async def names_near(lookup: Lookup, asked: Plan, *, nearer: bool) -> tuple[Range, ...]:
+async def names_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
     """Ranges of names that no vocabulary has, behind those of `words_near`, where these haven't asked for them yet.
 
-    Of a short word, that is: its page is nearly always full by now, and they cost more than all the rest. Of a long
-    one, usernames with two mistakes, or with other signs and one; but not if somebody is `nearer`, as looking for them
-    costs as much again.
+    Of a short word, that is: its page is nearly always full by now, and they cost more than all the rest.
     """
-    if _is_han(asked) or not _is_username(asked.single):
+    if _is_han(asked) or allowed(asked.single) > 1:
         return ()
-    if allowed(asked.single) > 1:
-        if nearer:
-            return ()
-        keys = await usernames.find_near(lookup, Typed(asked.single, asked.written))
-        ranges = [plan.exactly(plan.CLOSE, _LAST + mistakes, key) for key, mistakes in keys.items()]
-        return tuple(sorted(ranges))[: plan.RANGES_MAX]
     single = _single(asked)
+    if single == _NOTHING:
+        return ()
     found = await lookup.find_words(single.question)
     return tuple(sorted(single.ranges(found, first=0, place=_LAST)))[: plan.RANGES_MAX]
+
+
+def is_long_username(asked: Plan) -> bool:
+    """Whether `asked` may be a username with two mistakes."""
+    return not _is_han(asked) and _is_username(asked.single) and allowed(asked.single) > 1
+
+
+async def usernames_near(lookup: Lookup, asked: Plan) -> tuple[Range, ...]:
+    """Ranges of usernames for which a long one may be two mistakes, or one and other signs; behind all others.
+
+    As looking for them costs as much again as all before, that's for where nobody was found with fewer.
+    """
+    keys = await usernames.find_near(lookup, Typed(asked.single, asked.written))
+    ranges = [plan.exactly(plan.CLOSE, _LAST + mistakes, key) for key, mistakes in keys.items()]
+    return tuple(sorted(ranges))[: plan.RANGES_MAX]
 
 
 def _is_han(asked: Plan) -> bool:

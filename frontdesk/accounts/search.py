@@ -12,7 +12,7 @@ from uuid import UUID
 from frontdesk.accounts import cursor as cursors
 from frontdesk.accounts import names, near
 from frontdesk.accounts.cursor import Cursor
-from frontdesk.accounts.lookups import Lookup, Lookups
+from frontdesk.accounts.lookups import Lookups
 from frontdesk.accounts.plan import SCATTERED, Plan, plan_of
 from frontdesk.model import People, Person, Range
 from frontdesk.store import people as store
@@ -51,22 +51,18 @@ async def search(lookups: Lookups, text: str, *, limit: int, after: str | None =
         ranges = await near.words_near(lookup, plan)
         await page.read(lookup.scan_on, ranges)
     if not page.ended:
-        nearer = page.has_before(near.TWO_MISTAKES) or (
-            start is not None
-            and start.rank < near.NAMES_LAST
-            and await _had_before(near.TWO_MISTAKES, lookup, plan, ranges)
-        )
-        await page.read(lookup.scan_on, await near.names_near(lookup, plan, nearer=nearer))
+        await page.read(lookup.scan_on, await near.names_near(lookup, plan))
+    if not page.ended and near.is_long_username(plan) and not page.has_nearer():
+        # A page of people with two mistakes doesn't know who was on those before.
+        first = page
+        if start is not None:
+            first = _Page(plan, 1, None)
+            await first.read(lookup.scan, plan.ranges)
+            if not first.ended:
+                await first.read(lookup.scan_on, ranges)
+        if not first.has_nearer():
+            await page.read(lookup.scan_on, await near.usernames_near(lookup, plan))
     return page.people()
-
-
-async def _had_before(rank: tuple[int, int], lookup: Lookup, plan: Plan, ranges: Sequence[Range]) -> bool:
-    """Whether the first page began with somebody in a range before `rank`."""
-    page = _Page(plan, 1, None)
-    await page.read(lookup.scan, plan.ranges)
-    if not page.has_before(rank):
-        await page.read(lookup.scan_on, [range_ for range_ in ranges if range_.rank[:2] < rank])
-    return page.has_before(rank)
 
 
 class _Ranges:
@@ -148,9 +144,9 @@ class _Page:
                 return
         self.ended = True
 
-    def has_before(self, rank: tuple[int, int]) -> bool:
-        """Whether anybody was found in a range before `rank`, a stage and a place."""
-        return any(range_.rank[:2] < rank for _, range_, _ in self._found.values())
+    def has_nearer(self) -> bool:
+        """Whether anybody was found with fewer than two mistakes."""
+        return any(range_.rank[:2] < near.TWO_MISTAKES for _, range_, _ in self._found.values())
 
     def people(self) -> People:
         found = list(self._found.items())

@@ -21,7 +21,7 @@ from frontdesk.store.usernames import Sought, Typed
 _PART = 0.6
 # Before and behind how many of its letters a mistake is looked for, the nearest to what is right: of 54 strings each.
 _PLACES = 12
-# Of how many pairs of places there must be one left where the two mistakes can be.
+# How many of all pairs of places in the word must be left for the two mistakes, as a part of them.
 _LIKELY = 0.075
 _WITHOUT_LETTERS = str.maketrans("", "", "abcdefghijklmnopqrstuvwxyz")
 
