@@ -79,6 +79,7 @@ def _half_typed(rng: random.Random, person: tuple[str, str]) -> str:
 
 
 def _mistyped_username(rng: random.Random, username: str, mistakes: int) -> str:
+    username = username.lower()
     word = max(re.findall("[a-z]{4,}", username), key=len, default="")
     typed = mistype(rng, word, mistakes) if word else ""
     return username.replace(word, typed, 1) if typed else ""
@@ -109,8 +110,8 @@ CLASSES: dict[str, Callable[[random.Random, tuple[str, str]], str]] = {
     "two words swapped": lambda rng, person: " ".join(reversed(_latin(person[1])[:2])),
     "two words half typed": _half_typed,
     "username": lambda rng, person: person[0],
-    "username, one mistake": lambda rng, person: _mistyped_username(rng, person[0].lower(), 1),
-    "username, two mistakes": lambda rng, person: _mistyped_username(rng, person[0].lower(), 2),
+    "username, one mistake": lambda rng, person: _mistyped_username(rng, person[0], 1),
+    "username, two mistakes": lambda rng, person: _mistyped_username(rng, person[0], 2),
     "one mistake": lambda rng, person: (
         mistype(rng, word, 1) if (word := _one_of(rng, person[1], 4, 7)) else ""
     ),

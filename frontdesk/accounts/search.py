@@ -52,10 +52,10 @@ async def search(lookups: Lookups, text: str, *, limit: int, after: str | None =
         await page.read(lookup.scan_on, ranges)
     if not page.ended:
         await page.read(lookup.scan_on, await near.names_near(lookup, plan))
-    if not page.ended and near.is_long_username(plan) and not page.has_nearer():
-        # A page of people with two mistakes doesn't know who was on those before.
+    if not page.ended and near.is_long_username(plan):
         first = page
         if start is not None:
+            # A later page doesn't know who was on those before.
             first = _Page(plan, 1, None)
             await first.read(lookup.scan, plan.ranges)
             if not first.ended:

@@ -13,9 +13,6 @@ class Typed(NamedTuple):
     written: str
 
 
-NOBODY = Typed("", "")
-
-
 class Sought(NamedTuple):
     """What one search asks of the usernames. `beside`: the one whose neighbours are sought. `starts`: how keys may
     begin, a line each; `tails`: how usernames may end, each read backwards.
@@ -25,7 +22,7 @@ class Sought(NamedTuple):
     Bounded: 8 on each side in each order; 64 of a start or a tail, 500 of all starts and 500 of all tails.
     """
 
-    beside: Typed = NOBODY
+    beside: Typed | None = None
     starts: str = ""
     tails: str = ""
 
@@ -101,8 +98,8 @@ async def find_usernames(db: Queries, asked: Sequence[Sought]) -> list[Usernames
          ORDER BY q.q
         """,
         # Beside NULL there's nobody.
-        ["a" + each.beside.word if each.beside.word else None for each in asked],
-        [(each.beside.written or each.beside.word)[::-1] or None for each in asked],
+        ["a" + each.beside.word if each.beside else None for each in asked],
+        [(each.beside.written or each.beside.word)[::-1] if each.beside else None for each in asked],
         [each.starts for each in asked],
         [each.tails for each in asked],
     )
