@@ -31,7 +31,7 @@ _QUESTIONS_IN_A_ROW = 2
 # Seconds after which a search is due at each statement, for each that waits: in the proportion of what it takes alone.
 # Of one word; of up to four; and of more, for which there's less to find.
 _DUE_ONE = (0.0, 0.0001, 0.0003)
-_DUE_FEW = (0.0018, 0.0022, 0.0024)
+_DUE_FEW = (0.0003, 0.0012, 0.0014)
 _DUE_MANY = (0.0004, 0.0007, 0.0009)
 _FEW = 4
 # Seconds after which it's due however many wait.

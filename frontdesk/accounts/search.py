@@ -171,9 +171,11 @@ class _Page:
         """Take somebody in who isn't on this page yet, unless they don't belong on it."""
         if range_.scattered and not self._has_all_words(username, name):
             return
-        # Within one page `_found` knows who came before, except those whom the look for scattered words left out.
+        # Within one page `_found` knows who came before, except those with all the words whom the look for scattered
+        # ones left out, as it found too many. Hardly anybody has all, which costs less to know than somebody's keys.
         left_out = self._scattered and range_.rank[0] >= SCATTERED
-        if (self._start is not None or left_out) and self._came_before(range_, key, username, name):
+        earlier = self._start is not None or (left_out and self._has_all_words(username, name))
+        if earlier and self._came_before(range_, key, username, name):
             return
         self._found[account_id] = Person(username=username, name=name), range_, key
         self.ended = len(self._found) > self._limit

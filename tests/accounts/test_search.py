@@ -389,6 +389,18 @@ async def walk(db: asyncpg.Connection, text: str, limit: int) -> list[str]:
     raise AssertionError("the pages never end")
 
 
+async def test_pages_of_any_size_show_the_same_people_where_too_many_have_scattered_words(
+    db: asyncpg.Connection,
+) -> None:
+    # "olga" and "xu" stand apart in these names; "olda xu", which they begin with, is one mistake from both together.
+    for n in range(60):
+        await add(db, f"u{n}", f"Olda Xu {ascii_lowercase[n // 26] * 3}{ascii_lowercase[n % 26] * 3} Olga Bo")
+    whole = await walk(db, "olga xu", limit=100)
+    assert len(whole) == len(set(whole)) >= 40
+    for limit in (1, 7, 45):
+        assert await walk(db, "olga xu", limit=limit) == whole
+
+
 async def test_a_cursor_belongs_to_its_question(db: asyncpg.Connection) -> None:
     for n in range(3):
         await add(db, f"u{n}", "Olga Petrova")
