@@ -155,14 +155,19 @@ def _split(text: str) -> list[str]:
 
 
 def _lower(text: str) -> str:
-    text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES)).casefold()
+    text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES)).translate(_APOSTROPHES).casefold()
     # Again, because folding case can undo it.
     return unicodedata.normalize("NFC", text)
 
 
 def _plain(text: str) -> str:
     plain = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", text)))
-    return _LATIN.sub(lambda found: anyascii(found[0]).lower(), plain).translate(_ARABIC_FORMS)
+    return _LATIN.sub(_letters, plain).translate(_ARABIC_FORMS)
+
+
+def _letters(found: re.Match[str]) -> str:
+    """A Latin letter as plain ones; none for what is written as a sign, as glottal stops are."""
+    return anyascii(found[0]).lower().encode().translate(None, _ASCII_SIGNS).decode()
 
 
 @cache

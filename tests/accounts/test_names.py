@@ -114,6 +114,12 @@ def test_any_text_has_bounded_keys(username: str, name: str) -> None:
         key.encode()
 
 
+def test_no_character_leaves_anything_that_is_no_word() -> None:
+    for number in (*range(0xD800), *range(0xE000, 0x20000)):
+        words = words_of(chr(number))
+        assert words_of(" ".join(words)) == words, hex(number)
+
+
 @given(st.text(max_size=80))
 def test_folding_what_was_folded_changes_nothing(text: str) -> None:
     words = words_of(text)

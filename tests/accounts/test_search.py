@@ -45,6 +45,7 @@ PEOPLE = {
     "jain": "राहुल जैन",
     "lukasz": "Łukasz Straße",
     "soren": "Søren Ærøskøbing",
+    "ixtu": "Ꞌixtu Maꞌaka",
     "jurgen": "Jürgen Müller",
     "founder": "Alexander Hamilton",
     "tiger99": "Wendy Walker",
@@ -111,6 +112,8 @@ async def found(db: asyncpg.Connection, text: str, limit: int = 10) -> list[str]
         ("Łukasz Straße", ["lukasz", "strasse", "STRASSE", "straße", "łukasz s"]),
         ("Søren Ærøskøbing", ["soren", "aeroskobing", "søren"]),
         ("Jürgen Müller", ["muller", "mueller", "müller", "juergen", "jurgen mueller"]),
+        # Letters that sound like nothing, and are typed as an apostrophe, as another such letter, or not at all.
+        ("Ꞌixtu Maꞌaka", ["ꞌixtu", "ixtu maaka", "ma'aka", "maꞌaka", "maʔaka"]),
         (
             "Anne-Marie O'Brien",
             ["obrien", "o'brien", "o’brien", "o brien", "annemarie", "anne marie", "marie-anne"],
