@@ -155,6 +155,7 @@ def _split(text: str) -> list[str]:
 
 
 def _lower(text: str) -> str:
+    # Apostrophes before, as NFKC makes a space of some, and after, as it makes others of a letter's part.
     text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES)).translate(_APOSTROPHES).casefold()
     # Again, because folding case can undo it.
     return unicodedata.normalize("NFC", text)
@@ -162,12 +163,12 @@ def _lower(text: str) -> str:
 
 def _plain(text: str) -> str:
     plain = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", text)))
-    return _LATIN.sub(_letters, plain).translate(_ARABIC_FORMS)
+    return _LATIN.sub(lambda found: _in_ascii(found[0]), plain).translate(_ARABIC_FORMS)
 
 
-def _letters(found: re.Match[str]) -> str:
-    """A Latin letter as plain ones; none for what is written as a sign, as glottal stops are."""
-    return anyascii(found[0]).lower().encode().translate(None, _ASCII_SIGNS).decode()
+def _in_ascii(text: str) -> str:
+    """Plain letters and digits for those of any script; none for what is only a sign there, as glottal stops are."""
+    return "".join(_ASCII_WORDS.findall(anyascii(text).lower()))
 
 
 @cache
@@ -285,7 +286,7 @@ def _romanise(word: str) -> str:
         return _romaji(word)
     if _HAS_GREEK(word):
         word = _greek(fold(word))
-    return "".join(_ASCII_WORDS.findall(anyascii(word).lower()))
+    return _in_ascii(word)
 
 
 def _greek(word: str) -> str:
