@@ -55,8 +55,9 @@ async def fill(url: str, count: int, *, seed: int = 1) -> float:
                 done += len(batch)
                 _tell(f"{done:,} people, {done / (time.perf_counter() - began):,.0f}/s")
         _tell(f"{len(words):,} words")
-        await _copy(db, "people_words", ("word", "people"), ((w, str(n // SAMPLE)) for w, n in words.items()))
-        await _copy(db, "people_remainders", ("remainder", "word", "magnitude"), _remainders(words))
+        vocabulary = ((word, str(n // SAMPLE), "t") for word, n in words.items())
+        await _copy(db, "people_words", ("word", "people", "near"), vocabulary)
+        await _copy(db, "people_near", ("remainder", "word", "magnitude"), _remainders(words))
         _tell("indexes")
         await db.execute(
             "ALTER TABLE people_keys ADD CONSTRAINT people_keys_key PRIMARY KEY (key, account_id)"

@@ -43,7 +43,7 @@ _ROWS = """
 """
 _SIZE = """
     SELECT sum(pg_total_relation_size(oid)) FROM pg_class
-     WHERE relkind = 'r' AND relname IN ('people_keys', 'people_words', 'people_remainders')
+     WHERE relkind = 'r' AND relname IN ('people_keys', 'people_words', 'people_near')
 """
 _LIKE = """
     SELECT username, name FROM accounts
@@ -241,7 +241,7 @@ async def _warm(db: asyncpg.Connection) -> None:
     """Read what searches read once, as a directory in service has: its first queries wait for the disk."""
     await db.execute("SET enable_seqscan = off")
     await db.execute("SELECT count(*) FROM people_keys WHERE key > ''")
-    for table in ("accounts", "people_words", "people_remainders"):
+    for table in ("accounts", "people_words", "people_near"):
         await db.execute(f"SELECT count(*) FROM {table}")
     await db.execute("RESET enable_seqscan")
     for table in ("accounts", "people_keys"):

@@ -14,6 +14,7 @@ _EVERY = 60.0
 _STEP = 1000
 _ACCOUNTS = 50
 _WORDS = 50
+_TAKEN_OVER = 500
 _BREATH = 0.1
 _ENDED = (
     sessions.delete_expired,
@@ -55,7 +56,10 @@ async def count_sessions(service: Service, show: Callable[[int], None]) -> None:
 
 async def clean_up(service: Service) -> None:
     """Remove what has ended: sessions, attempts, links, counts, reservations, events of over FRONTDESK_EVENTS_DAYS ago,
-    accounts that nobody confirmed, and words that are nobody's name any more. Raises Unavailable."""
+    accounts that nobody confirmed, and words that are nobody's name any more; and after an upgrade, bring along what
+    the version before has written. Raises Unavailable."""
+    while await indexing.take_over(service.db, limit=_TAKEN_OVER) == _TAKEN_OVER:
+        await asyncio.sleep(_BREATH)
     for delete in _ENDED:
         while await delete(service.db, limit=_STEP) == _STEP:
             await asyncio.sleep(_BREATH)

@@ -12,7 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from frontdesk.accounts import names
-from frontdesk.accounts.mistakes import ONE, allowed, remainders
+from frontdesk.accounts.mistakes import ONE, allowed, hashes, remainders
 from frontdesk.accounts.pace import parts
 from frontdesk.store import people as store
 from frontdesk.store import vocabulary
@@ -144,6 +144,10 @@ async def _add_words(db: Queries, words: Sequence[str], sampled: Sequence[str], 
         for word, now in people.items():
             if now.bit_length() > (now - counts[word]).bit_length():
                 magnitudes[word] = now.bit_length()
+    await _put_remainders(db, magnitudes, most=most)
+
+
+async def _put_remainders(db: Queries, magnitudes: dict[str, int], *, most: int) -> None:
     rests = [
         (rest, word, magnitude)
         for word, magnitude in magnitudes.items()
@@ -152,6 +156,16 @@ async def _add_words(db: Queries, words: Sequence[str], sampled: Sequence[str], 
     ]
     for part in parts(len(rests), most):
         await vocabulary.put_remainders(db, rests[part])
+
+
+async def take_over(db: Database, *, limit: int) -> int:
+    """Have words found when they're mistyped that the version before has brought in, at most `limit` of them, the
+    commonest; how many those were. Raises Unavailable."""
+    async with db.transaction() as transaction:
+        taken = await vocabulary.take_not_near(transaction, limit=limit)
+        magnitudes = {word: people.bit_length() for word, people in taken.items()}
+        await _put_remainders(transaction, magnitudes, most=1000)
+        return len(taken)
 
 
 async def look_again(db: Database, *, limit: int) -> bool:
@@ -181,6 +195,7 @@ async def _forget_unused(db: Queries, words: Sequence[str]) -> list[str]:
     unused = await vocabulary.drop_unused_words(db, sorted(free)) if free else []
     if rests := [(rest, word) for word in unused for rest in remainders(word, allowed(word))]:
         await vocabulary.drop_remainders(db, rests)
+        await vocabulary.drop_hashes(db, [(n, word) for word in unused for n in hashes(word, allowed(word))])
     busy = [word for word in words if word not in free]
     if busy:
         # To wait for whoever adds them, such as an import, would keep who leaves.

@@ -4,7 +4,7 @@ A mistake is a letter left out, added, replaced, or swapped with its neighbour (
 restricted Damerau–Levenshtein distance). Words are found by what is left of them when letters are taken away: two words
 within n mistakes of each other have a remainder in common after taking at most n letters from each (the symmetric
 delete method of W. Garbe's SymSpell). Remainders are kept as 32-bit numbers, so a lookup can meet a stranger; every
-word found is measured before it counts.
+word found is measured before it counts. Those that begin alike are neighbours, as most of one word's are.
 """
 
 from collections.abc import Iterable
@@ -29,11 +29,27 @@ def allowed(word: str) -> int:
 
 def remainders(word: str, mistakes: int) -> set[int]:
     """What is left of the beginning of `word` without up to `mistakes` of its letters, as 32-bit numbers."""
+    return set(map(_number, _left_of(word, mistakes)))
+
+
+def hashes(word: str, mistakes: int) -> set[int]:
+    """The same in the numbers of the version before, whose rows have to go when a word does."""
+    return {crc32(rest.encode()) - 0x80000000 for rest in _left_of(word, mistakes)}
+
+
+def _left_of(word: str, mistakes: int) -> set[str]:
     word = word[:_LOOKED_AT]
     found = {word}
     for count in range(1, min(mistakes, len(word) - 1) + 1):
         found.update("".join(rest) for rest in combinations(word, len(word) - count))
-    return {crc32(rest.encode()) - 0x80000000 for rest in found}
+    return found
+
+
+def _number(rest: str) -> int:
+    """The first four letters, five bits each, and twelve of a hash of it all."""
+    a, b, c, d = rest[:4].ljust(4).encode()
+    letters = (a & 31) << 15 | (b & 31) << 10 | (c & 31) << 5 | d & 31
+    return (letters << 12 | crc32(rest.encode()) & 0xFFF) - 0x80000000
 
 
 def typed_remainders(word: str) -> set[int]:

@@ -101,7 +101,7 @@ async def find_holders(
 
 async def analyse(db: Queries) -> None:
     """Let the planner know of what came in now, rather than at the next round of autovacuum."""
-    for table in ("accounts", "people_keys", "people_words", "people_remainders"):
+    for table in ("accounts", "people_keys", "people_words", "people_near"):
         await db.execute(f"ANALYZE {table}")
 
 

@@ -38,9 +38,9 @@ class Question(NamedTuple):
 
     `remainders`: those of each mistyped word. `probes`: keys that may exist, a line each. `backwards`: keys of
     usernames without signs, each read backwards. `written`: keys of usernames with signs; `written_backwards`: such
-    usernames, as they're written, read backwards. Bounded: 24 keys of each, among those of the first 1,000 people; 32
-    words a remainder, 300 a mistyped word; for a beginning, `completions` of the first 400 words in order, and for one
-    that is shorter than three letters, also of those of the 1,000 commonest that do.
+    usernames, as they're written, read backwards. Bounded: 24 keys of each, among those of the first 1,000 people; 300
+    rows a mistyped word; for a beginning, `completions` of the first 400 words in order, and for one that is shorter
+    than three letters, also of those of the 1,000 commonest that do.
     """
 
     words: Sequence[str] = ()
@@ -169,16 +169,11 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
                          WHERE length(b.word) < 3 AND starts_with(word, b.word)) beginning
                  ORDER BY people DESC, word LIMIT q.completions) w
         UNION ALL
-        SELECT 2, t.n::integer, r.word,
-               coalesce(r.magnitude, (SELECT length(ltrim(people::bit(32)::text, '0'))
-                                        FROM people_words WHERE word = r.word), 0)
+        SELECT 2, t.n::integer, near.word, near.magnitude
           FROM unnest(string_to_array(q.remainders, E'\\n')) WITH ORDINALITY AS t (remainders, n)
-         CROSS JOIN LATERAL (
-                SELECT r.word, r.magnitude
-                  FROM unnest(string_to_array(t.remainders, ' ')::integer[]) AS u (remainder)
-                 CROSS JOIN LATERAL (SELECT word, magnitude FROM people_remainders r
-                                      WHERE r.remainder = u.remainder ORDER BY word LIMIT 32) r
-                 LIMIT 300) r
+         CROSS JOIN LATERAL (SELECT word, magnitude FROM people_near
+                              WHERE remainder = ANY (string_to_array(t.remainders, ' ')::integer[])
+                              ORDER BY remainder LIMIT 300) near
         UNION ALL
         SELECT 3, 0, u.key, 0
           FROM unnest(ARRAY[q.probes, q.written]) AS asked (keys)
@@ -206,7 +201,7 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
         """,
         ["\n".join(each.words) for each in asked],
         ["\n".join(each.beginnings) for each in asked],
-        ["\n".join([" ".join(map(str, rests)) for rests in each.remainders]) for each in asked],
+        ["\n".join([" ".join(map(str, sorted(rests))) for rests in each.remainders]) for each in asked],
         [each.probes for each in asked],
         [each.backwards for each in asked],
         [each.written for each in asked],

@@ -10,7 +10,7 @@ from frontdesk.store.connection import Queries, explained
 
 # The newest migration in migrations/versions; a test compares the two. Numbers only grow, so a process can
 # tell that a newer version has migrated already, and goes on serving.
-REVISION = "0007"
+REVISION = "0008"
 
 # Any constant will do, as long as all versions of Frontdesk use the same.
 _LOCK = 0x66726F6E74

@@ -14,11 +14,12 @@ _WORD_LOCK_SPACE = 0x776F7264
 
 
 async def add_words(db: Queries, words: Sequence[str]) -> list[str]:
-    """Keep `words` in the vocabulary, at least until the transaction ends; those that were new in it."""
+    """Keep `words` in the vocabulary, at least until the transaction ends; those that were new in it, whose remainders
+    are to be put there."""
     rows = await db.fetch(
         """
-        INSERT INTO people_words (word, people)
-        SELECT word, 0
+        INSERT INTO people_words (word, people, near)
+        SELECT word, 0, true
           FROM (SELECT word, pg_advisory_xact_lock_shared($2, abs(hashtext(word) % $3))
                   FROM unnest($1::text[]) AS w (word) ORDER BY word COLLATE "C" OFFSET 0) held
             ON CONFLICT DO NOTHING
@@ -36,7 +37,7 @@ async def put_remainders(db: Queries, remainders: Sequence[tuple[int, str, int]]
     rests, words, magnitudes = zip(*remainders, strict=True)
     await db.execute(
         """
-        INSERT INTO people_remainders (remainder, word, magnitude)
+        INSERT INTO people_near (remainder, word, magnitude)
         SELECT remainder, word, magnitude
           FROM unnest($1::integer[], $2::text[], $3::smallint[]) AS r (remainder, word, magnitude)
             ON CONFLICT (remainder, word) DO UPDATE SET magnitude = EXCLUDED.magnitude
@@ -99,15 +100,39 @@ async def drop_unused_words(db: Queries, words: Sequence[str]) -> list[str]:
     return [row["word"] for row in rows]
 
 
+async def take_not_near(db: Queries, *, limit: int) -> dict[str, int]:
+    """At most `limit` words that only the version before finds when they're mistyped, the commonest, and how many have
+    each. Their remainders are to be put there: they're no longer taken."""
+    rows = await db.fetch(
+        """
+        WITH taken AS (
+            SELECT word FROM people_words WHERE NOT near ORDER BY people DESC, word LIMIT $1 FOR UPDATE SKIP LOCKED)
+        UPDATE people_words w SET near = true FROM taken WHERE w.word = taken.word
+        RETURNING w.word, w.people
+        """,
+        limit,
+    )
+    return {row["word"]: row["people"] for row in rows}
+
+
 async def drop_remainders(db: Queries, remainders: Sequence[tuple[int, str]]) -> None:
     """Forget by which remainders words were found: each with its word."""
-    rests, words = zip(*remainders, strict=True)
+    await _drop(db, "people_near", remainders)
+
+
+async def drop_hashes(db: Queries, hashes: Sequence[tuple[int, str]]) -> None:
+    """Forget by which hashes the version before found words: each with its word."""
+    await _drop(db, "people_remainders", hashes)
+
+
+async def _drop(db: Queries, table: str, gone: Sequence[tuple[int, str]]) -> None:
+    numbers, words = zip(*gone, strict=True)
     await db.execute(
-        """
-        DELETE FROM people_remainders r USING unnest($1::integer[], $2::text[]) AS gone (remainder, word)
+        f"""
+        DELETE FROM {table} r USING unnest($1::integer[], $2::text[]) AS gone (remainder, word)
          WHERE r.remainder = gone.remainder AND r.word = gone.word
         """,
-        rests,
+        numbers,
         words,
     )
 

@@ -60,7 +60,7 @@ async def index_of(db: asyncpg.Connection) -> list[list[tuple[Any, ...]]]:
         for query in (
             "SELECT key, account_id, username, name FROM people_keys ORDER BY key, account_id",
             "SELECT word, people FROM people_words ORDER BY word",
-            "SELECT remainder, word, magnitude FROM people_remainders ORDER BY remainder, word",
+            "SELECT remainder, word, magnitude FROM people_near ORDER BY remainder, word",
         )
     ]
 

@@ -51,7 +51,7 @@ async def test_what_was_exported_comes_in_as_the_same_accounts(
     await fill(service)
     before = await everybody(db), (await index_of(db))
     backup = await exported(service, form)
-    await db.execute("TRUNCATE accounts, people_keys, people_words, people_remainders CASCADE")
+    await db.execute("TRUNCATE accounts, people_keys, people_words, people_near CASCADE")
     tally, rejected = await bring_in(service.db, backup)
     assert rejected == []
     assert counts(tally) == (36, 0, 0)

@@ -120,7 +120,7 @@ async def test_the_index_is_the_same_as_if_each_had_registered(
     tally, _ = await bring_in(service.db, ndjson(*rows), pace)
     assert counts(tally) == ((150, 150, 0) if there else (300, 0, 0))
     imported = await index_of(db)
-    await db.execute("TRUNCATE people_keys, people_words, people_remainders")
+    await db.execute("TRUNCATE people_keys, people_words, people_near")
     async with service.db.transaction() as transaction:
         for row in await everybody(db):
             await index_person(transaction, row["id"], row["username"], row["name"])

@@ -366,7 +366,7 @@ class _Asked:
 
     async def fetch(self, query: str, *arguments: list[str]) -> list[asyncpg.Record]:
         self.scans += "LIMIT q.most" in query
-        if "people_remainders" in query:
+        if "people_near" in query:
             self.probes += [len(probes.split()) for probes in arguments[3]]
         found: list[asyncpg.Record] = await self._db.fetch(query, *arguments)
         return found
@@ -440,7 +440,7 @@ async def test_somebody_hidden_is_found_by_nothing_and_leaves_nothing_behind(db:
         await unindex_person(db, account_id)
     for text in ("greta", "g", "unwiederbringlich", "unwiederbringlihc", "gr un"):
         assert await found(db, text) == []
-    for table in ("people_keys", "people_words", "people_remainders"):
+    for table in ("people_keys", "people_words", "people_near"):
         assert await db.fetchval(f"SELECT count(*) FROM {table}") == 0
 
 
@@ -456,26 +456,9 @@ async def test_how_common_a_word_is_stands_beside_its_remainders(database_url: s
             )
 
     await asyncio.gather(*map(register, range(1, 51)))
-    magnitudes = (
-        "SELECT DISTINCT word, magnitude, people FROM people_remainders JOIN people_words USING (word)"
-    )
+    magnitudes = "SELECT DISTINCT word, magnitude, people FROM people_near JOIN people_words USING (word)"
     assert sorted(await service.fetch(magnitudes)) == [("jenifer", 5, 16), ("jennifer", 6, 34)]
     await service.close()
-
-
-async def test_how_common_a_word_is_is_looked_up_where_it_stands_beside_nothing(
-    db: asyncpg.Connection,
-) -> None:
-    """As in what the version before wrote."""
-    await add(db, "u0", "Jenniferx")
-    await add(db, "u1", "Jennifery")
-    # One account in sixteen is counted: either, perhaps.
-    await db.execute("UPDATE people_words SET people = 0")
-    await db.execute("UPDATE people_remainders SET magnitude = 0")
-    assert await found(db, "jenniferz") == ["Jenniferx", "Jennifery"]
-    await db.execute("UPDATE people_words SET people = 9 WHERE word = 'jennifery'")
-    await db.execute("UPDATE people_remainders SET magnitude = NULL")
-    assert await found(db, "jenniferz") == ["Jennifery", "Jenniferx"]
 
 
 async def test_a_word_stays_known_while_somebody_has_it(db: asyncpg.Connection) -> None:

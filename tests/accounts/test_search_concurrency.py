@@ -146,7 +146,7 @@ async def test_a_word_of_somebody_who_left_meanwhile_goes_once_nobody_is_adding_
     await clean_up(service)
     assert await _words(db) == []
     assert await db.fetchval("SELECT count(*) FROM people_words_released") == 0
-    assert await db.fetchval("SELECT count(*) FROM people_remainders") == 0
+    assert await db.fetchval("SELECT count(*) FROM people_near") == 0
     await other.close()
 
 

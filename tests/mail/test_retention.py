@@ -85,7 +85,7 @@ async def test_two_years_of_use_leave_no_more_than_one(
         "known_places",
         "people_keys",
         "people_words",
-        "people_remainders",
+        "people_near",
     }
     assert counts[-1] == counts[13]
     assert counts[-1]["account_events"] > counts[5]["account_events"]

@@ -132,13 +132,10 @@ async def test_completions_come_in_the_order_of_their_frequency(db: asyncpg.Conn
 
 
 async def test_words_near_a_mistyped_one_leave_room_for_those_near_another(db: asyncpg.Connection) -> None:
-    many = [f"christ{number:03}" for number in range(32 * 10)]
-    await vocabulary.add_words(db, [*many, "christ999", "smith"])
-    # The first remainder has one word more than is read of it; the ten together more than are read for a word.
-    remainders = [0, *(number // 32 for number in range(32 * 10)), 17]
-    words = ["christ999", *many, "smith"]
+    # Some more than are read for a word.
+    many = [f"christ{number:03}" for number in range(320)]
     await vocabulary.put_remainders(
-        db, [(rest, word, 0) for rest, word in zip(remainders, words, strict=True)]
+        db, [*((number // 32, word, 0) for number, word in enumerate(many)), (17, "smith", 0)]
     )
     asked = people.Question(remainders=[range(11), [17]])
     found, turned = await people.find_words(db, [asked, asked._replace(remainders=[[17], range(11)])])

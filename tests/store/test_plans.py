@@ -38,7 +38,7 @@ class Explained:
 _INDEXES = {
     "scan": ["Index Scan using people_keys_key"],
     "find_words": [
-        "Index Only Scan using people_remainders_near",
+        "Index Only Scan using people_near_pkey",
         "Index Only Scan using people_keys_key",
         "Index Scan using people_keys_backwards",
         "Index Scan using people_keys_written",
@@ -52,7 +52,7 @@ _INDEXES = {
         "Index Scan Backward using people_keys_written",
     ],
 }
-_ROWS = {"accounts": 1e7, "people_keys": 5.4e7, "people_words": 2e5, "people_remainders": 2e6}
+_ROWS = {"accounts": 1e7, "people_keys": 5.4e7, "people_words": 2e5, "people_near": 3e6}
 
 
 async def _crowd(db: asyncpg.Connection) -> None:
