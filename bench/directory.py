@@ -99,7 +99,7 @@ async def _copy(
 
 def _remainders(words: Counter[str]) -> Iterator[tuple[str, str, str]]:
     return (
-        (str(rest), word, str((n // SAMPLE).bit_length()))
+        (rest, word, str((n // SAMPLE).bit_length()))
         for word, n in words.items()
         if len(word) >= ONE
         for rest in remainders(word, allowed(word))

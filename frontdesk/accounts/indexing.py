@@ -12,7 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from frontdesk.accounts import names
-from frontdesk.accounts.mistakes import ONE, allowed, hashes, remainders
+from frontdesk.accounts.mistakes import ONE, allowed, remainders
 from frontdesk.accounts.pace import parts
 from frontdesk.store import people as store
 from frontdesk.store import vocabulary
@@ -195,7 +195,6 @@ async def _forget_unused(db: Queries, words: Sequence[str]) -> list[str]:
     unused = await vocabulary.drop_unused_words(db, sorted(free)) if free else []
     if rests := [(rest, word) for word in unused for rest in remainders(word, allowed(word))]:
         await vocabulary.drop_remainders(db, rests)
-        await vocabulary.drop_hashes(db, [(n, word) for word in unused for n in hashes(word, allowed(word))])
     busy = [word for word in words if word not in free]
     if busy:
         # To wait for whoever adds them, such as an import, would keep who leaves.

@@ -3,14 +3,13 @@
 A mistake is a letter left out, added, replaced, or swapped with its neighbour (optimal string alignment, the
 restricted Damerau–Levenshtein distance). Words are found by what is left of them when letters are taken away: two words
 within n mistakes of each other have a remainder in common after taking at most n letters from each (the symmetric
-delete method of W. Garbe's SymSpell). Remainders are kept as 32-bit numbers, so a lookup can meet a stranger; every
-word found is measured before it counts. Those that begin alike are neighbours, as most of one word's are.
+delete method of W. Garbe's SymSpell). Those of one word begin alike, so that they're neighbours in the index. Every
+word found is measured before it counts.
 """
 
 from collections.abc import Iterable
 from itertools import combinations
 from string import ascii_lowercase
-from zlib import crc32
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -27,17 +26,8 @@ def allowed(word: str) -> int:
     return 0 if len(word) < ONE else 1 if len(word) < TWO else 2
 
 
-def remainders(word: str, mistakes: int) -> set[int]:
-    """What is left of the beginning of `word` without up to `mistakes` of its letters, as 32-bit numbers."""
-    return set(map(_number, _left_of(word, mistakes)))
-
-
-def hashes(word: str, mistakes: int) -> set[int]:
-    """The same in the numbers of the version before, whose rows have to go when a word does."""
-    return {crc32(rest.encode()) - 0x80000000 for rest in _left_of(word, mistakes)}
-
-
-def _left_of(word: str, mistakes: int) -> set[str]:
+def remainders(word: str, mistakes: int) -> set[str]:
+    """What is left of the beginning of `word` without up to `mistakes` of its letters."""
     word = word[:_LOOKED_AT]
     found = {word}
     for count in range(1, min(mistakes, len(word) - 1) + 1):
@@ -45,14 +35,7 @@ def _left_of(word: str, mistakes: int) -> set[str]:
     return found
 
 
-def _number(rest: str) -> int:
-    """The first four letters, five bits each, and twelve of a hash of it all."""
-    a, b, c, d = rest[:4].ljust(4).encode()
-    letters = (a & 31) << 15 | (b & 31) << 10 | (c & 31) << 5 | d & 31
-    return (letters << 12 | crc32(rest.encode()) & 0xFFF) - 0x80000000
-
-
-def typed_remainders(word: str) -> set[int]:
+def typed_remainders(word: str) -> set[str]:
     """What to look up for a word as it was typed.
 
     One letter is taken from a short one, also where two mistakes were made: the word that was meant is longer then.

@@ -45,7 +45,7 @@ class Question(NamedTuple):
 
     words: Sequence[str] = ()
     beginnings: Sequence[str] = ()
-    remainders: Sequence[Collection[int]] = ()
+    remainders: Sequence[Collection[str]] = ()
     probes: str = ""
     backwards: str = ""
     written: str = ""
@@ -172,7 +172,7 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
         SELECT 2, t.n::integer, near.word, near.magnitude
           FROM unnest(string_to_array(q.remainders, E'\\n')) WITH ORDINALITY AS t (remainders, n)
          CROSS JOIN LATERAL (SELECT word, magnitude FROM people_near
-                              WHERE remainder = ANY (string_to_array(t.remainders, ' ')::integer[])
+                              WHERE remainder = ANY (string_to_array(t.remainders, ' '))
                               ORDER BY remainder LIMIT 300) near
         UNION ALL
         SELECT 3, 0, u.key, 0
@@ -201,7 +201,7 @@ async def find_words(db: Queries, asked: Sequence[Question]) -> list[Words]:
         """,
         ["\n".join(each.words) for each in asked],
         ["\n".join(each.beginnings) for each in asked],
-        ["\n".join([" ".join(map(str, sorted(rests))) for rests in each.remainders]) for each in asked],
+        ["\n".join([" ".join(sorted(rests)) for rests in each.remainders]) for each in asked],
         [each.probes for each in asked],
         [each.backwards for each in asked],
         [each.written for each in asked],

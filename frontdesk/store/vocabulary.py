@@ -32,14 +32,14 @@ async def add_words(db: Queries, words: Sequence[str]) -> list[str]:
     return [row["word"] for row in rows]
 
 
-async def put_remainders(db: Queries, remainders: Sequence[tuple[int, str, int]]) -> None:
+async def put_remainders(db: Queries, remainders: Sequence[tuple[str, str, int]]) -> None:
     """By which remainders words are found: each with its word, and the magnitude of how many have that."""
     rests, words, magnitudes = zip(*remainders, strict=True)
     await db.execute(
         """
         INSERT INTO people_near (remainder, word, magnitude)
         SELECT remainder, word, magnitude
-          FROM unnest($1::integer[], $2::text[], $3::smallint[]) AS r (remainder, word, magnitude)
+          FROM unnest($1::text[], $2::text[], $3::smallint[]) AS r (remainder, word, magnitude)
             ON CONFLICT (remainder, word) DO UPDATE SET magnitude = EXCLUDED.magnitude
         """,
         rests,
@@ -115,24 +115,19 @@ async def take_not_near(db: Queries, *, limit: int) -> dict[str, int]:
     return {row["word"]: row["people"] for row in rows}
 
 
-async def drop_remainders(db: Queries, remainders: Sequence[tuple[int, str]]) -> None:
-    """Forget by which remainders words were found: each with its word."""
-    await _drop(db, "people_near", remainders)
-
-
-async def drop_hashes(db: Queries, hashes: Sequence[tuple[int, str]]) -> None:
-    """Forget by which hashes the version before found words: each with its word."""
-    await _drop(db, "people_remainders", hashes)
-
-
-async def _drop(db: Queries, table: str, gone: Sequence[tuple[int, str]]) -> None:
-    numbers, words = zip(*gone, strict=True)
+async def drop_remainders(db: Queries, remainders: Sequence[tuple[str, str]]) -> None:
+    """Forget by which remainders words were found: each with its word. Also what the version before knows of them."""
+    rests, words = zip(*remainders, strict=True)
     await db.execute(
-        f"""
-        DELETE FROM {table} r USING unnest($1::integer[], $2::text[]) AS gone (remainder, word)
-         WHERE r.remainder = gone.remainder AND r.word = gone.word
+        """
+        WITH gone AS (SELECT * FROM unnest($1::text[], $2::text[]) AS gone (remainder, word)),
+             before AS (
+                DELETE FROM people_remainders r USING gone
+                 WHERE r.remainder = (crc32(convert_to(gone.remainder, 'UTF8')) - 2147483648)::integer
+                   AND r.word = gone.word)
+        DELETE FROM people_near n USING gone WHERE n.remainder = gone.remainder AND n.word = gone.word
         """,
-        numbers,
+        rests,
         words,
     )
 

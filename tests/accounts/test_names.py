@@ -201,14 +201,6 @@ def test_whatever_is_near_enough_shares_a_remainder(pair: tuple[str, str]) -> No
         assert typed_remainders(typed) & remainders(word, allowed(word))
 
 
-@given(st.lists(st.text(alphabet="abyz", min_size=2, max_size=9), min_size=2, max_size=2))
-def test_remainders_are_in_the_order_of_their_first_four_letters_in_32_bits(words: list[str]) -> None:
-    first, second = sorted(words, key=lambda word: word[:4])
-    (low,), (high,) = remainders(first, 0), remainders(second, 0)
-    assert -(2**31) <= low < 2**31
-    assert low < high or first[:4] == second[:4]
-
-
 @given(st.text(alphabet="abz", min_size=2, max_size=7), st.sampled_from([2, ONE]))
 def test_one_away_is_every_word_that_is_one_mistake_away(word: str, least: int) -> None:
     near = {

@@ -5,7 +5,6 @@ import asyncpg
 from frontdesk.accounts.housekeeping import clean_up
 from frontdesk.accounts.indexing import take_over, unindex_person
 from frontdesk.accounts.lookups import Lookups
-from frontdesk.accounts.mistakes import allowed, hashes
 from frontdesk.accounts.search import search
 from frontdesk.accounts.service import Service
 from tests.accounts.arrivals import index_of
@@ -18,12 +17,15 @@ async def found(db: asyncpg.Connection, text: str) -> list[str]:
 
 async def as_before(db: asyncpg.Connection) -> None:
     """Leave every word as the version before would have it."""
-    words = [row["word"] for row in await db.fetch("UPDATE people_words SET near = false RETURNING word")]
-    await db.execute("TRUNCATE people_near")
-    await db.executemany(
-        "INSERT INTO people_remainders (remainder, word) VALUES ($1, $2)",
-        [(number, word) for word in words for number in hashes(word, allowed(word))],
+    await db.execute("UPDATE people_words SET near = false")
+    # As zlib.crc32 has it, less 0x80000000.
+    await db.execute(
+        """
+        INSERT INTO people_remainders (remainder, word, magnitude)
+        SELECT (crc32(convert_to(remainder, 'UTF8')) - 2147483648)::integer, word, magnitude FROM people_near
+        """
     )
+    await db.execute("TRUNCATE people_near")
 
 
 async def test_mistyped_words_of_the_version_before_are_found_once_housekeeping_has_seen_them(

@@ -110,7 +110,7 @@ async def test_words_that_were_never_added_are_not_found(db: asyncpg.Connection)
     asked = people.Question(
         words=["x"],
         beginnings=["x"],
-        remainders=[[1]],
+        remainders=[["x"]],
         probes="ax",
         backwards="x",
         written="ax x.",
@@ -134,11 +134,10 @@ async def test_completions_come_in_the_order_of_their_frequency(db: asyncpg.Conn
 async def test_words_near_a_mistyped_one_leave_room_for_those_near_another(db: asyncpg.Connection) -> None:
     # Some more than are read for a word.
     many = [f"christ{number:03}" for number in range(320)]
-    await vocabulary.put_remainders(
-        db, [*((number // 32, word, 0) for number, word in enumerate(many)), (17, "smith", 0)]
-    )
-    asked = people.Question(remainders=[range(11), [17]])
-    found, turned = await people.find_words(db, [asked, asked._replace(remainders=[[17], range(11)])])
+    await vocabulary.put_remainders(db, [*((word[:7], word, 0) for word in many), ("smih", "smith", 0)])
+    near = [f"christ{digit}" for digit in "0123"]
+    asked = people.Question(remainders=[near, ["smih"]])
+    found, turned = await people.find_words(db, [asked, asked._replace(remainders=[["smih"], near])])
     assert found.near == {0: dict.fromkeys(many[:300], 0), 1: {"smith": 0}}
     assert turned.near == {0: {"smith": 0}, 1: dict.fromkeys(many[:300], 0)}
 

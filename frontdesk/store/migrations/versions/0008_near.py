@@ -9,12 +9,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # As people_remainders, which the version before asks and writes: its numbers are hashes and lie anywhere. Of these,
+    # As people_remainders, which the version before asks and writes: its numbers are hashes and lie anywhere. Here,
     # what begins alike lies side by side, and one scan finds the words near a mistyped one.
     op.execute(
         """
         CREATE TABLE people_near (
-            remainder integer NOT NULL,
+            remainder text COLLATE "C" NOT NULL,
             word      text COLLATE "C" NOT NULL,
             magnitude smallint NOT NULL,
             PRIMARY KEY (remainder, word) INCLUDE (magnitude)
