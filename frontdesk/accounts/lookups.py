@@ -29,8 +29,10 @@ _QUESTIONS = 3
 # asks, and a third such statement was what the slowest hundredth of these waited for.
 _QUESTIONS_IN_A_ROW = 2
 # Seconds after which a search is due at each statement, for each that waits: in the proportion of what it takes alone.
-# Of one word; of up to four; and of more, for which there's less to find.
-_DUE_ONE = (0.0, 0.0001, 0.0003)
+# Of one word that forgives one mistake or none; of a longer one; of up to four; and of more, for which there's less to
+# find.
+_DUE_SHORT = (0.0, 0.0, 0.0)
+_DUE_LONG = (0.0, 0.0003, 0.0005)
 _DUE_FEW = (0.0003, 0.0012, 0.0014)
 _DUE_MANY = (0.0004, 0.0007, 0.0009)
 _FEW = 4
@@ -65,9 +67,11 @@ class Lookups:
         self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, *, words: int) -> "Lookup":
-        """A search for so many words begins."""
-        return Lookup(self, _DUE_ONE if words <= 1 else _DUE_FEW if words <= _FEW else _DUE_MANY)
+    def begin(self, *, words: int, mistakes: int) -> "Lookup":
+        """A search for so many words begins; where it's one, that may have so many mistakes."""
+        if words > 1:
+            return Lookup(self, _DUE_FEW if words <= _FEW else _DUE_MANY)
+        return Lookup(self, _DUE_LONG if mistakes > 1 else _DUE_SHORT)
 
     async def ask(self, statement: int, asked: Any, *, began: float, due: float) -> Any:
         """What `statement`, a line's number, answers to `asked`. For Lookup.

@@ -13,6 +13,7 @@ from frontdesk.accounts import cursor as cursors
 from frontdesk.accounts import names, near
 from frontdesk.accounts.cursor import Cursor
 from frontdesk.accounts.lookups import Lookups
+from frontdesk.accounts.mistakes import allowed
 from frontdesk.accounts.plan import SCATTERED, Plan, plan_of
 from frontdesk.model import People, Person, Range
 from frontdesk.store import people as store
@@ -44,7 +45,8 @@ async def search(lookups: Lookups, text: str, *, limit: int, after: str | None =
     start = None if after is None else cursors.read(after, digest=plan.digest)
     page = _Page(plan, max(1, min(limit, LIMIT_MAX)), start)
     # A username may have a dot, which doesn't make it two words.
-    lookup = lookups.begin(words=max(len(text.split()), len(plan.words) // 2))
+    words = max(len(text.split()), len(plan.words) // 2)
+    lookup = lookups.begin(words=words, mistakes=allowed(plan.single))
     if start is None or start.rank <= plan.ranges[-1].rank:
         await page.read(lookup.scan, plan.ranges)
     if not page.ended:

@@ -75,9 +75,9 @@ def _scan(begins: str) -> Scan:
 
 
 async def _asked(
-    lookups: Lookups, *texts: str, on: bool = False, words: int = 1
+    lookups: Lookups, *texts: str, on: bool = False, words: int = 1, mistakes: int = 2
 ) -> list[asyncio.Task[list[Match]]]:
-    lookup = lookups.begin(words=words)
+    lookup = lookups.begin(words=words, mistakes=mistakes)
     ask = lookup.scan_on if on else lookup.scan
     tasks = [asyncio.create_task(ask(_scan(text))) for text in texts]
     await asyncio.sleep(0)
@@ -101,13 +101,14 @@ async def test_the_first_is_asked_for_at_once_and_those_who_come_meanwhile_toget
     assert watched.statements == [1, 16, 9]
 
 
-async def _order(lookups: Lookups, *joined: tuple[str, int, bool, int]) -> list[str]:
-    """In which order those are answered who join while the turn is somebody else's: (name, how many, on, words)."""
+async def _order(lookups: Lookups, *joined: tuple[str, int, bool, int, int]) -> list[str]:
+    """In which order those are answered who join while the turn is somebody else's: (name, how many, on, words,
+    mistakes)."""
     answered: list[str] = []
-    for name, count, on, words in joined:
-        for task in await _asked(lookups, *["wei"] * count, on=on, words=words):
+    for name, count, on, words, mistakes in joined:
+        for task in await _asked(lookups, *["wei"] * count, on=on, words=words, mistakes=mistakes):
             task.add_done_callback(lambda _, name=name: answered.append(name))
-    while len(answered) < sum(count for _, count, _, _ in joined):
+    while len(answered) < sum(count for _, count, *_ in joined):
         await asyncio.sleep(0.001)
     return answered
 
@@ -117,22 +118,23 @@ async def test_what_takes_longer_alone_is_answered_after_what_does_not(
 ) -> None:
     # On a crowded machine a statement may be slow.
     monkeypatch.setattr(lookups_module, "_SLOW", 10)
-    for due in ("_DUE_ONE", "_DUE_FEW", "_DUE_MANY"):
+    for due in ("_DUE_SHORT", "_DUE_LONG", "_DUE_FEW", "_DUE_MANY"):
         longer = tuple(1000 * seconds for seconds in getattr(lookups_module, due))
         monkeypatch.setattr(lookups_module, due, longer)
     monkeypatch.setattr(lookups_module, "_DUE_MOST", 1e6)
     lookups = Lookups(watched)
     first = await _asked(lookups, "wei")
     joined = [
-        ("plain", 13, False, 1),
-        ("few", 2, True, 2),
-        ("many", 2, True, 5),
-        ("further", 2, True, 1),
-        ("plain", 1, False, 1),
+        ("plain", 13, False, 1, 2),
+        ("few", 2, True, 2, 0),
+        ("many", 2, True, 5, 0),
+        ("long", 2, True, 1, 2),
+        ("short", 1, True, 1, 1),
+        ("plain", 1, False, 1, 2),
     ]
     answered = await _order(lookups, *joined)
-    assert answered == ["plain"] * 14 + ["further"] * 2 + ["many"] * 2 + ["few"] * 2
-    assert watched.statements == [1, 16, 4]
+    assert answered == ["plain"] * 13 + ["short", "plain"] + ["long"] * 2 + ["many"] * 2 + ["few"] * 2
+    assert watched.statements == [1, 16, 5]
     assert len(await first[0]) == 1
 
 
@@ -141,8 +143,8 @@ async def test_a_scan_waits_for_two_statements_of_questions_at_most(
 ) -> None:
     monkeypatch.setattr(lookups_module, "_SLOW", 10)
     # Every question is due before the scan.
-    monkeypatch.setattr(lookups_module, "_DUE_ONE", (0.1, 0.0, 0.0))
-    lookup = Lookups(watched).begin(words=1)
+    monkeypatch.setattr(lookups_module, "_DUE_LONG", (0.1, 0.0, 0.0))
+    lookup = Lookups(watched).begin(words=1, mistakes=2)
     question = Question(words=["wei"])
     waits = [
         lookup.scan(_scan("wei")),
@@ -169,7 +171,7 @@ async def test_whoever_looks_further_is_due_the_later_the_more_wait(
     expected: list[str],
 ) -> None:
     monkeypatch.setattr(lookups_module, "_SLOW", 10)
-    monkeypatch.setattr(lookups_module, "_DUE_ONE", (0.0, 0.0, 0.1))
+    monkeypatch.setattr(lookups_module, "_DUE_LONG", (0.0, 0.0, 0.1))
     lookups = Lookups(watched)
     tasks = await _asked(lookups, "wei", *["wei"] * crowd)
     answered: list[str] = []
