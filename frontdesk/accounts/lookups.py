@@ -32,7 +32,7 @@ _QUESTIONS_IN_A_ROW = 2
 # Of one word that forgives one mistake or none; of a longer one; of up to four; and of more, for which there's less to
 # find.
 _DUE_SHORT = (0.0, 0.0, 0.0)
-_DUE_LONG = (0.0, 0.0006, 0.0009)
+_DUE_LONG = (0.0, 0.0006, 0.0007)
 _DUE_FEW = (0.0003, 0.0012, 0.0014)
 _DUE_MANY = (0.0004, 0.0007, 0.0009)
 _FEW = 4

@@ -36,6 +36,7 @@ async def test_mistyped_words_of_the_version_before_are_found_once_housekeeping_
     await db.execute("UPDATE people_words SET people = 9 WHERE word = 'jennifer'")
     await db.execute("UPDATE people_near SET magnitude = 4 WHERE word = 'jennifer'")
     all_of_it = await index_of(db)
+    assert await take_over(service.db, limit=5) == 0
     await as_before(db)
     assert await found(db, "jenifer") == await found(db, "bartolomwe") == []
     await clean_up(service)
