@@ -4,15 +4,9 @@ import asyncpg
 
 from frontdesk.accounts.housekeeping import clean_up
 from frontdesk.accounts.indexing import take_over, unindex_person
-from frontdesk.accounts.lookups import Lookups
-from frontdesk.accounts.search import search
 from frontdesk.accounts.service import Service
 from tests.accounts.arrivals import index_of
-from tests.accounts.test_search import add
-
-
-async def found(db: asyncpg.Connection, text: str) -> list[str]:
-    return [person.name for person in (await search(Lookups(db), text, limit=20)).people]
+from tests.accounts.test_search import add, found
 
 
 async def as_before(db: asyncpg.Connection) -> None:
