@@ -39,7 +39,7 @@ def read(text: str, *, digest: int) -> Cursor:
     except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
         raise InvalidCursor from error
     version, asked, stage, place, low, key, account_id = fields
-    sizes = max(len(low), len(key)) <= KEY_MAX + 1 and not {"\0", "\n"} & {*low, *key}
+    sizes = max(len(low), len(key)) <= KEY_MAX + 1 and not {"\0", "\n", "\x1e"} & {*low, *key}
     if version != _VERSION or asked != digest or not sizes or not (0 <= stage < 100 and 0 <= place < 100_000):
         raise InvalidCursor
     return Cursor((stage, place, low), key, account_id)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from frontdesk.store.connection import Queries
+from frontdesk.store.people import RS
 
 
 class Typed(NamedTuple):
@@ -93,14 +94,15 @@ async def find_usernames(db: Queries, asked: Sequence[Sought]) -> list[Usernames
                                     AND key < 'b' COLLATE "C" AND strpos(key, ' ') > 0
                                   ORDER BY reverse(split_part(key, ' ', 2)) LIMIT 64)) k
                           LIMIT 500)) k)
-          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+          FROM unnest(string_to_array($1, E'\\x1e', ''), string_to_array($2, E'\\x1e', ''),
+                      string_to_array($3, E'\\x1e', ''), string_to_array($4, E'\\x1e', ''))
                WITH ORDINALITY AS q (beside, backwards, starts, tails, q)
          ORDER BY q.q
         """,
-        # Beside NULL there's nobody.
-        ["a" + each.beside.word if each.beside else None for each in asked],
-        [(each.beside.written or each.beside.word)[::-1] if each.beside else None for each in asked],
-        [each.starts for each in asked],
-        [each.tails for each in asked],
+        # Beside NULL, which is what the server makes of "", there's nobody.
+        RS.join(["a" + each.beside.word if each.beside else "" for each in asked]),
+        RS.join([(each.beside.written or each.beside.word)[::-1] if each.beside else "" for each in asked]),
+        RS.join([each.starts for each in asked]),
+        RS.join([each.tails for each in asked]),
     )
     return [Usernames(*[keys.split("\n") if keys else [] for keys in row]) for row in rows]

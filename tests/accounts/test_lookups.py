@@ -12,7 +12,7 @@ from frontdesk.accounts.lookups import Lookups
 from frontdesk.accounts.search import search
 from frontdesk.errors import Unavailable
 from frontdesk.store import connection
-from frontdesk.store.people import Match, Question, Scan
+from frontdesk.store.people import RS, Match, Question, Scan
 
 NAMES = ("Wei Wang", "王伟", "Jennifer Smith", "Björn Svensson", "Ana Maria Cruz", "김민수", "Zyxomma")
 TEXTS = (
@@ -38,8 +38,8 @@ class Watched:
         self._db = db
         self.statements: list[int] = []
 
-    async def fetch(self, query: str, *args: list[object]) -> list[asyncpg.Record]:
-        self.statements.append(len(args[0]))
+    async def fetch(self, query: str, *args: str) -> list[asyncpg.Record]:
+        self.statements.append(len(args[0].split(RS)))
         return await self._db.fetch(query, *args)
 
 

@@ -364,10 +364,10 @@ class _Asked:
         self.scans = 0
         self.probes: list[int] = []
 
-    async def fetch(self, query: str, *arguments: list[str]) -> list[asyncpg.Record]:
+    async def fetch(self, query: str, *arguments: str) -> list[asyncpg.Record]:
         self.scans += "LIMIT q.most" in query
         if "people_near" in query:
-            self.probes += [len(probes.split()) for probes in arguments[3]]
+            self.probes.append(len(arguments[3].split()))
         found: list[asyncpg.Record] = await self._db.fetch(query, *arguments)
         return found
 
@@ -432,6 +432,20 @@ async def test_a_cursor_that_was_never_given_out_is_refused(db: asyncpg.Connecti
         await search(Lookups(db), "olga", limit=1, after=after)
     with pytest.raises(InvalidCursor):
         await search(Lookups(db), "%", limit=1, after=after)
+
+
+@pytest.mark.parametrize("sign", ["\0", "\n", "\x1e"])
+async def test_a_cursor_of_ones_own_making_cannot_tell_the_database_where_a_key_ends(
+    db: asyncpg.Connection, sign: str
+) -> None:
+    """Keys go there as lines of one text, which these part."""
+    await add(db, "u", "Olga")
+    plan = plan_of("olga")
+    assert plan is not None
+    for low, key in (("bolga", f"bolga{sign}"), (f"bolga{sign}", "bolga")):
+        made = cursors.write(Cursor((1, 1, low), key, UUID(int=1)), digest=plan.digest)
+        with pytest.raises(InvalidCursor):
+            await search(Lookups(db), "olga", limit=1, after=made)
 
 
 async def test_somebody_hidden_is_found_by_nothing_and_leaves_nothing_behind(db: asyncpg.Connection) -> None:

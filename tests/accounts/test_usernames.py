@@ -200,10 +200,10 @@ class _Asked:
         # The most that one of them had to look up at the beginnings, or at the ends.
         self.lines = 0
 
-    async def fetch(self, query: str, *arguments: list[str]) -> list[asyncpg.Record]:
+    async def fetch(self, query: str, *arguments: str) -> list[asyncpg.Record]:
         if "q.starts" in query:
             self.statements += 1
-            self.lines = max(self.lines, *(len(lines.split()) for lines in (*arguments[2], *arguments[3])))
+            self.lines = max(self.lines, *(len(lines.split()) for lines in arguments[2:4]))
         found: list[asyncpg.Record] = await self._db.fetch(query, *arguments)
         return found
 

@@ -11,9 +11,9 @@ from frontdesk.store import connection, people, usernames
 pytestmark = pytest.mark.anyio
 
 _TYPES = {
-    "scan": "text[], text[], text[], integer[], uuid[], integer[], uuid",
-    "find_words": "text[], text[], text[], text[], text[], text[], text[], integer[]",
-    "find_usernames": "text[], text[], text[], text[]",
+    "scan": "text, text, text, text, text, text, uuid",
+    "find_words": "text, text, text, text, text, text, text, text",
+    "find_usernames": "text, text, text, text",
 }
 
 
