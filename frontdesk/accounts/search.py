@@ -92,8 +92,8 @@ class _Page:
         self._plan = plan
         self._limit = limit
         self._start = start
-        # By account: who, in which range, by which key.
-        self._found: dict[UUID, tuple[Person, Range, str]] = {}
+        # By account: in which range, and what was read of it.
+        self._found: dict[UUID, tuple[Range, store.Match]] = {}
         self._position = start
         self._ranges: Sequence[Range] = plan.ranges
         self._holding: _Ranges | None = None
@@ -116,46 +116,57 @@ class _Page:
                 return
             # Few are found by two keys; if these are not few, the next turn reads more.
             want = self._limit - len(self._found) + 1 + (self._limit if turn else _SPARE)
-            most = want + _SCATTERED_MAX * sum([r.scattered for r in left])
-            asked = [(r.start, r.high, _SCATTERED_MAX if r.scattered else want) for r in left]
+            scattered = sum([r.scattered for r in left])
+            most = want + _SCATTERED_MAX * scattered
             low, after = self._from(left[0])
-            asked[0] = (low, *asked[0][1:])
-            rows = await scan(store.Scan(asked, most, after))
-            counts = [0] * len(left)
-            reached = None
-            for n, key, account_id, username, name in rows:
-                range_ = left[n]
-                counts[n] += 1
+            rows = await scan(
+                store.Scan(
+                    [low, *[r.start for r in left[1:]]],
+                    [r.high for r in left],
+                    want,
+                    most,
+                    after,
+                    [_SCATTERED_MAX if r.scattered else want for r in left] if scattered else (),
+                )
+            )
+            reached: store.Match | None = None
+            place, count = -1, 0
+            for match in rows:
+                n, key, account_id, username, _ = match
+                if n != place:
+                    place, count, range_ = n, 0, left[n]
+                count += 1
                 # Only the first of those that are left was read before.
                 if n == 0 and before is not None and Cursor(range_.rank, key, account_id) <= before:
                     continue
-                reached = range_, key, account_id
+                reached = match
                 if username and account_id not in self._found:
-                    self._consider(range_, key, account_id, username, name)
+                    self._consider(range_, match)
                 # A range of which all that was wanted came may hold more; what was read of later ones comes after that.
-                if self.ended or (counts[n] == want and not range_.scattered):
+                if self.ended or (count == want and not range_.scattered):
                     break
             else:
                 if len(rows) < most:
                     self._position = Cursor(left[-1].rank, left[-1].high, store.FIRST)
                     return
             if reached is not None:
-                range_, key, account_id = reached
-                self._position = Cursor(range_.rank, key, account_id)
+                self._position = Cursor(left[reached[0]].rank, reached[1], reached[2])
             if self.ended:
                 return
         self.ended = True
 
     def has_nearer(self) -> bool:
         """Whether anybody was found with fewer than two mistakes."""
-        return any(range_.rank[:2] < near.TWO_MISTAKES for _, range_, _ in self._found.values())
+        return any(range_.rank[:2] < near.TWO_MISTAKES for range_, _ in self._found.values())
 
     def people(self) -> People:
-        found = list(self._found.items())
-        people = tuple([person for _, (person, _, _) in found[: self._limit]])
+        found = list(self._found.values())
+        people = tuple(
+            [Person(username=username, name=name) for _, (_, _, _, username, name) in found[: self._limit]]
+        )
         position = None
         if len(found) > self._limit:
-            account_id, (_, range_, key) = found[self._limit - 1]
+            range_, (_, key, account_id, _, _) = found[self._limit - 1]
             position = Cursor(range_.rank, key, account_id)
         elif self.ended:
             position = self._position
@@ -169,8 +180,9 @@ class _Page:
         # Never from before the range: a cursor of one's own making could name any key.
         return max((position.key, position.account_id), (range_.start, store.FIRST))
 
-    def _consider(self, range_: Range, key: str, account_id: UUID, username: str, name: str) -> None:
+    def _consider(self, range_: Range, match: store.Match) -> None:
         """Take somebody in who isn't on this page yet, unless they don't belong on it."""
+        _, key, account_id, username, name = match
         if range_.scattered and not self._has_all_words(username, name):
             return
         # Within one page `_found` knows who came before, except those with all the words whom the look for scattered
@@ -179,7 +191,7 @@ class _Page:
         earlier = self._start is not None or (left_out and self._has_all_words(username, name))
         if earlier and self._came_before(range_, key, username, name):
             return
-        self._found[account_id] = Person(username=username, name=name), range_, key
+        self._found[account_id] = range_, match
         self.ended = len(self._found) > self._limit
 
     def _came_before(self, range_: Range, key: str, username: str, name: str) -> bool:

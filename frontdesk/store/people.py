@@ -19,16 +19,19 @@ RS = "\x1e"
 
 
 class Scan(NamedTuple):
-    """What one search asks of the keys.
+    """What one search asks of the keys: the first of each range, from its place in `lows` up to, and without, that in
+    `highs`. None of these holds a line feed or RS.
 
-    ranges: (low, high, limit), keys from `low` up to and without `high`, at most `limit`; none of them holds a line
-    feed or RS. Of the low of the first one, only accounts behind `after`. limit: how many in all; later ranges cost
-    nothing then.
+    Of the first low, only accounts behind `after`. each: how many of a range, but for those that have `limits` of their
+    own, which are all or none. limit: how many in all; later ranges cost nothing then.
     """
 
-    ranges: Sequence[tuple[str, str, int]]
+    lows: Sequence[str]
+    highs: Sequence[str]
+    each: int
     limit: int
     after: UUID = FIRST
+    limits: Sequence[int] = ()
 
 
 # Somebody whom a scan has found: the place of the range among those asked for, the key, the account, and its username
@@ -74,20 +77,13 @@ class Words(NamedTuple):
 
 async def scan(db: Queries, asked: Sequence[Scan]) -> list[list[Match]]:
     """The first keys of each range, range by range, for each of those who ask."""
-    lows, highs, limits = [], [], []
-    for each in asked:
-        low, high, limit = zip(*each.ranges, strict=True)
-        lows.append("\n".join(low))
-        highs.append("\n".join(high))
-        # Nearly always the same for all, which is said once.
-        limits.append("\n".join(map(str, limit)) if len(set(limit)) > 1 else "")
     rows = await db.fetch(
         """
         SELECT found.ns, found.account_ids, found.keys, found.usernames, found.names
           FROM unnest(string_to_array($1, E'\\x1e', ''), string_to_array($2, E'\\x1e', ''),
                       string_to_array($3, E'\\x1e', ''), string_to_array($4, E'\\x1e')::integer[],
                       string_to_array($5, E'\\x1e')::uuid[], string_to_array($6, E'\\x1e')::integer[])
-               WITH ORDINALITY AS q (lows, highs, limits, usual, after, most, q)
+               WITH ORDINALITY AS q (lows, highs, limits, each, after, most, q)
          CROSS JOIN LATERAL (
                 SELECT array_agg(f.n::integer - 1) AS ns,
                        array_agg(f.account_id) AS account_ids,
@@ -104,14 +100,14 @@ async def scan(db: Queries, asked: Sequence[Scan]) -> list[list[Match]]:
                                                     > (r.low COLLATE "C", CASE r.n WHEN 1 THEN q.after ELSE $7 END)
                                                 AND key < r.high COLLATE "C"
                                               ORDER BY key, account_id
-                                              LIMIT coalesce(r.most, q.usual)) k
+                                              LIMIT coalesce(r.most, q.each)) k
                          LIMIT q.most) f) found
          ORDER BY q.q
         """,
-        RS.join(lows),
-        RS.join(highs),
-        RS.join(limits),
-        RS.join([str(each.ranges[0][2]) for each in asked]),
+        RS.join(["\n".join(each.lows) for each in asked]),
+        RS.join(["\n".join(each.highs) for each in asked]),
+        RS.join(["\n".join(map(str, each.limits)) for each in asked]),
+        RS.join([str(each.each) for each in asked]),
         RS.join([_FIRST if each.after is FIRST else str(each.after) for each in asked]),
         RS.join([str(each.limit) for each in asked]),
         FIRST,

@@ -71,7 +71,7 @@ async def locked(db: asyncpg.Connection, watched: Watched) -> asyncpg.transactio
 
 
 def _scan(begins: str) -> Scan:
-    return Scan([("b" + begins, "b" + begins + "~", 5)], 5)
+    return Scan(["b" + begins], ["b" + begins + "~"], 5, 5)
 
 
 async def _asked(

@@ -23,15 +23,16 @@ async def crowd(db: asyncpg.Connection) -> asyncpg.Connection:
 
 
 async def test_a_scan_ends_when_there_are_enough_rows(crowd: asyncpg.Connection) -> None:
-    ranges = [("bwei", "bwej", 30), ("cwang", "cwanh", 30)]
-    few, many = await people.scan(crowd, [people.Scan(ranges, 20), people.Scan(ranges, 50)])
+    lows, highs = ["bwei", "cwang"], ["bwej", "cwanh"]
+    asked = [people.Scan(lows, highs, 30, limit) for limit in (20, 50)]
+    few, many = await people.scan(crowd, asked)
     assert [n for n, *_ in few] == [0] * 20
     assert [n for n, *_ in many] == [0] * 30 + [1] * 20
 
 
 async def test_a_scan_goes_on_after_an_account_of_the_same_key(crowd: asyncpg.Connection) -> None:
-    (first,) = await people.scan(crowd, [people.Scan([("bwei", "bwej", 10)], 10)])
-    further = people.Scan([("bwei wang", "bwej", 10)], 10, after=first[-1][2])
+    (first,) = await people.scan(crowd, [people.Scan(["bwei"], ["bwej"], 10, 10)])
+    further = people.Scan(["bwei wang"], ["bwej"], 10, 10, after=first[-1][2])
     (second,) = await people.scan(crowd, [further])
     account_ids = [account_id for _, _, account_id, _, _ in first + second]
     assert account_ids == sorted(set(account_ids))
@@ -42,7 +43,7 @@ async def test_a_scan_reads_the_index_from_where_it_begins(crowd: asyncpg.Connec
     """The plan that every later call gets, too: a prepared statement is planned without its arguments."""
     await crowd.execute(f"SET plan_cache_mode = {mode}")
     query = _Query()
-    await people.scan(query, [people.Scan([("bwei", "bwej", 10)], 20)])
+    await people.scan(query, [people.Scan(["bwei"], ["bwej"], 10, 20)])
     plan = await query.plan(crowd)
     assert "Index Scan using people_keys_key" in plan
     assert "Index Cond: ((ROW(key, account_id) > ROW(" in plan
@@ -74,7 +75,7 @@ async def test_a_scan_looks_up_those_accounts_only_whose_names_the_index_does_no
     )
     for low, statements in (("bwei", 1), ("cwang", 2)):
         counted = _Counted(crowd)
-        (found,) = await people.scan(counted, [people.Scan([(low, low + "~", 50)], 50)])
+        (found,) = await people.scan(counted, [people.Scan([low], [low + "~"], 50, 50)])
         assert len(counted.asked) == statements
         shown = {account_id: (username, name) for _, _, account_id, username, name in found}
         for account_id, person in shown.items():
@@ -86,7 +87,7 @@ async def test_a_scan_looks_up_those_accounts_only_whose_names_the_index_does_no
     assert hidden in shown
     # However many ask together.
     counted = _Counted(crowd)
-    both = await people.scan(counted, [people.Scan([("cwang", "cwang~", most)], most) for most in (5, 50)])
+    both = await people.scan(counted, [people.Scan(["cwang"], ["cwang~"], most, most) for most in (5, 50)])
     assert both == [found[:5], found]
     assert len(counted.asked) == 2
 
@@ -100,7 +101,7 @@ async def test_a_line_feed_in_a_name_moves_no_other_name(crowd: asyncpg.Connecti
     await people.insert_keys(
         crowd, keys, owners, ids=ids[1:], usernames=["u2", "u3"], names=["Wei\nLi", "Wei Zhao"]
     )
-    (found,) = await people.scan(crowd, [people.Scan([("bwei", "bwej", 10)], 10)])
+    (found,) = await people.scan(crowd, [people.Scan(["bwei"], ["bwej"], 10, 10)])
     assert [(username, name) for _, _, _, username, name in found] == [
         *(("u1", "Wei Wang"), ("u2", "Wei Li"), ("u3", "Wei Zhao")),
     ]

@@ -82,7 +82,7 @@ async def test_no_search_reads_a_whole_table(
     service = connection.open_database(database_url, size=1, timeout=5)
     explained = Explained(service, _TYPES[statement])
     if statement == "scan":
-        await people.scan(explained, [people.Scan([("a", "b", 20)], 20)])
+        await people.scan(explained, [people.Scan(["a"], ["b"], 20, 20)])
     elif statement == "find_words":
         await people.find_words(explained, [people.Question()])
     else:
