@@ -7,17 +7,25 @@ from starlette.responses import Response
 
 from frontdesk import languages
 from frontdesk.accounts import leaving, profile
+from frontdesk.errors import RecentLoginRequired
 from frontdesk.model import Visit
 from frontdesk.requests import clear_session_cookie, client_of, service_of, while_connected
+from frontdesk.web import draft, messages
 from frontdesk.web.errors import CORRECTABLE, show_form_again
 from frontdesk.web.forms import read_form
-from frontdesk.web.pages import language_for, redirect, render
+from frontdesk.web.pages import language_for, redirect, render, translate
 from frontdesk.web.visitors import require_visitor
 
 
 async def show(request: Request) -> Response:
+    """The account. If its owner had to log in again, with what they had typed before, once."""
     visit = await require_visitor(request)
-    return render(request, "account.html", code=None, errors={}, problem=None, **account_page(request, visit))
+    typed = draft.find(request, visit)
+    problem = None if typed is None else translate(language_for(request), messages.NOT_SAVED)
+    page = account_page(request, visit, typed)
+    response = render(request, "account.html", code=None, errors={}, problem=problem, **page)
+    draft.forget(request, response)
+    return response
 
 
 async def save_profile(request: Request) -> Response:
@@ -35,7 +43,10 @@ async def save_profile(request: Request) -> Response:
             discoverable=bool(form["discoverable"]),
         )
     except CORRECTABLE as error:
-        return show_form_again(request, "account.html", error, **account_page(request, visit, typed=form))
+        response = show_form_again(request, "account.html", error, **account_page(request, visit, typed=form))
+        if isinstance(error, RecentLoginRequired):
+            draft.keep(request, response, visit, form)
+        return response
     response = redirect(request, "/account", notice="profile_saved")
     # The account's language, just chosen, must not lose against an older choice of this browser.
     languages.forget(request, response)

@@ -1,7 +1,12 @@
 """/account, /account/password and /account/delete"""
 
+import base64
+import html
+import re
+
 import asyncpg
 import httpx
+import pytest
 
 from frontdesk.accounts import sessions
 from frontdesk.accounts.service import Service
@@ -150,8 +155,99 @@ async def test_another_username_needs_a_fresh_login_and_loses_nothing_typed(
     assert 'name="next" value="/login?next=/account"' in answer.text
     assert 'value="艾丽斯"' in answer.text
     assert 'value="alicia"' in answer.text
-    assert "艾丽斯" not in (await alices.get("/account")).text
     assert (await alices.post("/account", data=PROFILE)).status_code == 303
+
+
+@pytest.mark.parametrize("discoverable", ["yes", ""])
+async def test_what_was_typed_is_still_there_once_after_logging_in_again(
+    browser: Browser, alice: cast.Actor, db: asyncpg.Connection, discoverable: str
+) -> None:
+    await db.execute("UPDATE sessions SET created_at = created_at - interval '1 hour'")
+    alices = browser(alice)
+    # As long as they may be.
+    typed = {"name": "艾" * 100, "username": "丽" * 40, "language": "zh-Hans", "discoverable": discoverable}
+    assert (await alices.post("/account", data=typed)).status_code == 403
+    assert (await alices.post("/logout", data={"next": "/login?next=/account"})).status_code == 303
+    assert (await _log_in(alices, alice)).status_code == 303
+    page = await alices.get("/account")
+    assert "saved yet" in page.text
+    assert _form(page) == typed
+    # Nothing of it is stored, and nobody sees it twice.
+    assert _form(await alices.get("/account")) == PROFILE
+    assert (await alices.post("/account", data=_form(page))).status_code == 303
+    assert _form(await alices.get("/account")) == typed
+
+
+async def test_what_was_typed_is_shown_to_nobody_else(
+    browser: Browser, alice: cast.Actor, bob: cast.Actor, db: asyncpg.Connection
+) -> None:
+    await db.execute("UPDATE sessions SET created_at = created_at - interval '1 hour'")
+    shared = browser(alice)
+    assert (await shared.post("/account", data=PROFILE | {"username": "alicia"})).status_code == 403
+    await shared.post("/logout", data={"next": "/"})
+    await _log_in(shared, bob)
+    page = await shared.get("/account")
+    assert _form(page)["username"] == "bob"
+    assert "saved yet" not in page.text
+    await shared.post("/logout", data={"next": "/"})
+    await _log_in(shared, alice)
+    assert _form(await shared.get("/account")) == PROFILE
+
+
+async def test_what_was_typed_makes_no_head_that_is_too_large_for_a_proxy(
+    browser: Browser, alice: cast.Actor, db: asyncpg.Connection
+) -> None:
+    await db.execute("UPDATE sessions SET created_at = created_at - interval '1 hour'")
+    alices = browser(alice)
+    # What is accepted, as it becomes a short name and username.
+    padded = {"name": "A" + "\u3000" * 398 + "B", "username": "alicia" + "\u3000" * 150}
+    for typed in (padded, {"username": "alicia", "discoverable": "yes" * 10_000}):
+        answer = await alices.post("/account", data=PROFILE | typed)
+        assert answer.status_code == 403
+        assert sum(len(name) + len(value) + 4 for name, value in answer.headers.raw) < 3000
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "%",
+        "é",
+        "A",
+        "AAAA",
+        "e30",
+        "bnVsbA",
+        base64.urlsafe_b64encode(b'{"account_id":1}').decode(),
+        "A" * 4000,
+    ],
+)
+async def test_a_cookie_of_ones_own_making_spoils_no_page(
+    browser: Browser, alice: cast.Actor, kept: str
+) -> None:
+    headers = {"Cookie": f"draft={kept}".encode()}
+    alices = browser(alice)
+    headers["Cookie"] += (
+        b"; " + "; ".join(f"{name}={value}" for name, value in alices.cookies.items()).encode()
+    )
+    answer = await alices.get("/account", headers=headers)
+    assert answer.status_code == 200
+    assert _form(answer) == PROFILE
+
+
+async def _log_in(visitor: httpx.AsyncClient, who: cast.Actor) -> httpx.Response:
+    return await visitor.post("/login", data={"login": who.account.username, "password": who.password})
+
+
+def _form(page: httpx.Response) -> dict[str, str]:
+    """What the fields of the profile hold."""
+    fields = {}
+    for name in ("name", "username"):
+        found = re.search(rf'<input[^>]* name="{name}"[^>]*? value="([^"]*)"', page.text)
+        assert found is not None
+        fields[name] = html.unescape(found[1])
+    language = re.search('<option value="([^"]*)"[^>]* selected>', page.text)
+    assert language is not None
+    ticked = re.search('<input id="discoverable"[^>]* checked>', page.text)
+    return {**fields, "language": language[1], "discoverable": "yes" if ticked else ""}
 
 
 # What a browser says of a form without fields; httpx would leave it out.
