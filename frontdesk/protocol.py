@@ -17,8 +17,8 @@ _HEADERS_MAX = 100
 _LINGER = 1.0
 _BUSY_PAUSE = 0.025
 _BUSY_PAUSE_MAX = 1.0
-# What a head may hold besides the ends of its lines: tabs, but no other control characters.
-_HEAD = b"\t\r\n" + bytes(n for n in range(32, 256) if n != 127)
+# What the head of an answer may hold: no control characters but tabs and the ends of its lines, which are counted.
+_ALLOWED = b"\t\r\n" + bytes(n for n in range(32, 256) if n != 127)
 
 
 class Protocol(HttpToolsProtocol):
@@ -319,7 +319,7 @@ class _Cycle(RequestResponseCycle):
             lines.append(b"connection: close")
         head = b"\r\n".join(lines)
         # What somebody typed must not begin another header, or another answer (CWE-113).
-        if head.count(b"\r") + head.count(b"\n") > 2 * (len(lines) - 1) or head.translate(None, _HEAD):
+        if head.count(b"\r") + head.count(b"\n") > 2 * (len(lines) - 1) or head.translate(None, _ALLOWED):
             raise RuntimeError("a header holds a control character")
         return head + b"\r\n\r\n"
 

@@ -95,14 +95,15 @@ async def find_usernames(db: Queries, asked: Sequence[Sought]) -> list[Usernames
                                   ORDER BY reverse(split_part(key, ' ', 2)) LIMIT 64)) k
                           LIMIT 500)) k)
           FROM unnest(string_to_array($1, E'\\x1e', ''), string_to_array($2, E'\\x1e', ''),
-                      string_to_array($3, E'\\x1e', ''), string_to_array($4, E'\\x1e', ''))
-               WITH ORDINALITY AS q (beside, backwards, starts, tails, q)
+                      string_to_array($3, E'\\x1e', ''), string_to_array($4, E'\\x1e', ''),
+                      string_to_array($5, E'\\x1e')::integer[]) AS q (beside, backwards, starts, tails, q)
          ORDER BY q.q
         """,
-        # Beside NULL, which is what the server makes of "", there's nobody.
+        # Beside NULL, which the server makes of "", there's nobody. Of a single "" it makes no row, hence numbers.
         RS.join(["a" + each.beside.word if each.beside else "" for each in asked]),
         RS.join([(each.beside.written or each.beside.word)[::-1] if each.beside else "" for each in asked]),
         RS.join([each.starts for each in asked]),
         RS.join([each.tails for each in asked]),
+        RS.join([str(n) for n in range(len(asked))]),
     )
     return [Usernames(*[keys.split("\n") if keys else [] for keys in row]) for row in rows]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from frontdesk.accounts.lookups import Lookups
 from frontdesk.accounts.search import search
+from frontdesk.store.people import RS
 from tests.accounts.test_search import add, ask_like_the_service, found, rows_read, walk
 
 
@@ -203,7 +204,9 @@ class _Asked:
     async def fetch(self, query: str, *arguments: str) -> list[asyncpg.Record]:
         if "q.starts" in query:
             self.statements += 1
-            self.lines = max(self.lines, *(len(lines.split()) for lines in arguments[2:4]))
+            self.lines = max(
+                self.lines, *(len(lines.split("\n")) for text in arguments[2:4] for lines in text.split(RS))
+            )
         found: list[asyncpg.Record] = await self._db.fetch(query, *arguments)
         return found
 

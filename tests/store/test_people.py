@@ -30,6 +30,15 @@ async def test_a_scan_ends_when_there_are_enough_rows(crowd: asyncpg.Connection)
     assert [n for n, *_ in many] == [0] * 30 + [1] * 20
 
 
+async def test_ranges_have_limits_of_their_own_if_they_are_told(crowd: asyncpg.Connection) -> None:
+    lows, highs = ["bwei", "cwang"], ["bwej", "cwanh"]
+    asked = [people.Scan(lows, highs, 30, 99, limits=limits) for limits in ((2, 3), (), (40, 1))]
+    counts = [
+        [sum(n == place for n, *_ in found) for place in (0, 1)] for found in await people.scan(crowd, asked)
+    ]
+    assert counts == [[2, 3], [30, 30], [40, 1]]
+
+
 async def test_a_scan_goes_on_after_an_account_of_the_same_key(crowd: asyncpg.Connection) -> None:
     (first,) = await people.scan(crowd, [people.Scan(["bwei"], ["bwej"], 10, 10)])
     further = people.Scan(["bwei wang"], ["bwej"], 10, 10, after=first[-1][2])

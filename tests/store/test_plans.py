@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 _TYPES = {
     "scan": "text, text, text, text, text, text, uuid",
     "find_words": "text, text, text, text, text, text, text, text",
-    "find_usernames": "text, text, text, text",
+    "find_usernames": "text, text, text, text, text",
 }
 
 

@@ -54,6 +54,7 @@ async def test_at_the_end_of_an_order_there_are_neighbours_on_one_side(crowd: as
     # Whoever is found by a name is no neighbour.
     assert sorted(last.in_order) == [f"au{n} u.{n}" for n in range(1992, 2000)]
     assert nobody == Usernames([], [], [], [])
+    assert await find_usernames(crowd, [Sought()]) == [nobody]
 
 
 async def test_who_begins_or_ends_so_is_found_up_to_a_number(crowd: asyncpg.Connection) -> None:
