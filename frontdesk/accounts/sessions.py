@@ -77,9 +77,13 @@ async def check(service: Service, token: str, client: Client) -> Visit:
 
 def require_recent_login(service: Service, visit: Visit) -> None:
     """For what a stolen session must not do. Raises RecentLoginRequired beyond FRONTDESK_RECENT_LOGIN."""
-    age = (datetime.now(UTC) - visit.logged_in_at).total_seconds()
-    if age > service.settings.recent_login:
+    if not is_recent_login(service, visit):
         raise RecentLoginRequired
+
+
+def is_recent_login(service: Service, visit: Visit) -> bool:
+    age = (datetime.now(UTC) - visit.logged_in_at).total_seconds()
+    return age <= service.settings.recent_login
 
 
 async def list_sessions(service: Service, visit: Visit) -> list[Session]:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frontdesk import languages
-from frontdesk.accounts import leaving, profile
+from frontdesk.accounts import leaving, profile, sessions
 from frontdesk.errors import RecentLoginRequired
 from frontdesk.model import Visit
 from frontdesk.requests import clear_session_cookie, client_of, service_of, while_connected
@@ -20,11 +20,14 @@ from frontdesk.web.visitors import require_visitor
 async def show(request: Request) -> Response:
     """The account. If its owner had to log in again, with what they had typed before, once."""
     visit = await require_visitor(request)
-    typed = draft.find(request, visit)
+    # Not before they have: it would be refused once more.
+    recent = sessions.is_recent_login(service_of(request), visit)
+    typed = draft.find(request, visit) if recent else None
     problem = None if typed is None else translate(language_for(request), messages.NOT_SAVED)
     page = account_page(request, visit, typed)
     response = render(request, "account.html", code=None, errors={}, problem=problem, **page)
-    draft.forget(request, response)
+    if recent:
+        draft.forget(request, response)
     return response
 
 

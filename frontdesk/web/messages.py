@@ -99,10 +99,10 @@ PROBLEMS = {
     ),
 }
 
-# Of "throttled", where it takes more than a minute.
 # Of a profile whose owner had to log in again.
 NOT_SAVED = mark("This isn't saved yet. Look it over, then save your profile.")
 
+# Of "throttled", where it takes more than a minute.
 THROTTLED = mark("There were too many attempts. Try again in %(minutes)s minutes.")
 
 # Kinds of events.

@@ -155,6 +155,7 @@ async def test_another_username_needs_a_fresh_login_and_loses_nothing_typed(
     assert 'name="next" value="/login?next=/account"' in answer.text
     assert 'value="艾丽斯"' in answer.text
     assert 'value="alicia"' in answer.text
+    assert "艾丽斯" not in (await alices.get("/account")).text
     assert (await alices.post("/account", data=PROFILE)).status_code == 303
 
 
@@ -167,6 +168,8 @@ async def test_what_was_typed_is_still_there_once_after_logging_in_again(
     # As long as they may be.
     typed = {"name": "艾" * 100, "username": "丽" * 40, "language": "zh-Hans", "discoverable": discoverable}
     assert (await alices.post("/account", data=typed)).status_code == 403
+    # A look at the page before that shows what is stored, and loses nothing.
+    assert _form(await alices.get("/account")) == PROFILE
     assert (await alices.post("/logout", data={"next": "/login?next=/account"})).status_code == 303
     assert (await _log_in(alices, alice)).status_code == 303
     page = await alices.get("/account")
