@@ -1,4 +1,4 @@
-"""The command line: up · serve · migrate · admin · import · export · secrets · doctor · settings."""
+"""The command line: up · serve · migrate · admin · import · export · repack · secrets · doctor · settings."""
 
 import os
 import shlex
@@ -25,6 +25,7 @@ from frontdesk.errors import (
     InvalidSettings,
     OperatorError,
 )
+from frontdesk.repack import repack_command
 from frontdesk.settings import Settings
 
 
@@ -199,6 +200,7 @@ def _listen(settings: Settings) -> socket.socket:
 main.add_command(admin)
 main.add_command(filling.import_command)
 main.add_command(filling.export_command)
+main.add_command(repack_command)
 
 
 def _serve(

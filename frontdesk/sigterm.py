@@ -11,6 +11,10 @@ import uvloop
 
 T = TypeVar("T")
 
+# What a shell says of a command that a signal has ended.
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+
 
 def end() -> None:
     """Let SIGTERM end a command that isn't serving yet, and what it started. Process 1 of a container, which has
@@ -38,7 +42,18 @@ def run(work: Coroutine[None, None, T]) -> T:
     try:
         return uvloop.run(until_told(work))
     except asyncio.CancelledError:
-        sys.exit(128 + signal.SIGTERM)
+        sys.exit(TERMINATED)
     finally:
         # The loop leaves the signal with its default.
         end()
+
+
+def exit_code(work: Coroutine[None, None, None]) -> int:
+    """Run `work`; 0, or INTERRUPTED or TERMINATED, for who has more to say about it."""
+    try:
+        uvloop.run(until_told(work))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except asyncio.CancelledError:
+        return TERMINATED
+    return 0

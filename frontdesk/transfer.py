@@ -1,21 +1,16 @@
 """Filling a directory from a file, and writing everybody to one: what the commands import and export do."""
 
-import asyncio
 import contextlib
 import dataclasses
 import gzip
 import os
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 import click
 import msgspec
-import uvloop
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
 from frontdesk import sigterm
 from frontdesk.accounts.checking import Fault, Rejected
@@ -26,12 +21,11 @@ from frontdesk.accounts.pace import full_pace, gentle_pace
 from frontdesk.accounts.rows import Rows
 from frontdesk.api.problems import FIELD_DETAILS, PROBLEMS
 from frontdesk.errors import EmailTaken, OperatorError, UsernameTaken
+from frontdesk.progress import clock, say, shown
 from frontdesk.settings import Settings
 from frontdesk.store import connection, importing, schema
 
 SOME_REJECTED = 3
-INTERRUPTED = 130
-TERMINATED = 143
 
 # A statement writes thousands of rows, where requests write one.
 _STATEMENT_SECONDS = 300.0
@@ -39,7 +33,6 @@ _STATEMENT_SECONDS = 300.0
 _EXPORT_SECONDS = 43_200.0
 # A file as small as this is done before another process has started.
 _SMALL = 200_000
-_TELL_EVERY = 5.0
 _STANDARD = Path("-")
 
 
@@ -63,21 +56,21 @@ def import_file(settings: Settings, file: Path, *, rejects: Path | None, pace: s
                 chosen = full_pace(available_cores()) if full else gentle_pace()
                 if 0 < size <= _SMALL:
                     chosen = dataclasses.replace(chosen, processes=0)
-                async with _shown(lambda seconds: _progress(tally, size, seconds)):
+                async with shown(lambda seconds: _progress(tally, size, seconds)):
                     await import_rows(db, rows, pace=chosen, reject=reject, tally=tally)
 
     try:
         with _opened(file) as source:
             # The first read may wait for somebody to type; outside of the event loop Ctrl-C ends it.
             rows = Rows(source, "standard input" if file == _STANDARD else str(file))
-            if interrupted := _run(run(source, rows)):
-                _say(f"Interrupted. {_sum(tally)} The same command goes on from here.")
+            if interrupted := sigterm.exit_code(run(source, rows)):
+                say(f"Interrupted. {_sum(tally)} The same command goes on from here.")
                 return interrupted
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return sigterm.INTERRUPTED
     except OperatorError:
         if tally.rows:
-            _say(_sum(tally))
+            say(_sum(tally))
         raise
     click.echo(_sum(tally) + (f" See {rejects}." if tally.rejected else ""))
     return SOME_REJECTED if tally.rejected else 0
@@ -97,33 +90,21 @@ def export_file(settings: Settings, file: Path, *, form: Format | None, zipped: 
     async def run() -> None:
         async with _database(settings, _EXPORT_SECONDS) as db:
             with _written(file, zipped) as target:
-                async with _shown(lambda seconds: (None, f"{done:,} people, {done / seconds:,.0f}/s")):
+                async with shown(lambda seconds: (None, f"{done:,} people, {done / seconds:,.0f}/s")):
                     await export_rows(db, form=chosen, write=target.write, count=count)
 
-    if interrupted := _run(run()):
-        _say("Interrupted: the export isn't whole.")
+    if interrupted := sigterm.exit_code(run()):
+        say("Interrupted: the export isn't whole.")
         return interrupted
     where = "what was written" if file == _STANDARD else str(file)
-    _say(f"{_people(done)} exported. Keep {where} as safe as the database: it has the password hashes.")
-    return 0
-
-
-def _run(work: Coroutine[None, None, None]) -> int:
-    """Run `work`; 0, or the exit code of the signal that ended it."""
-    try:
-        uvloop.run(sigterm.until_told(work))
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except asyncio.CancelledError:
-        return TERMINATED
+    say(f"{_people(done)} exported. Keep {where} as safe as the database: it has the password hashes.")
     return 0
 
 
 @contextlib.asynccontextmanager
 async def _database(settings: Settings, seconds: float) -> AsyncIterator[connection.Database]:
     await connection.check(settings.database_url)
-    if (await schema.revision(settings.database_url) or "") < schema.REVISION:
-        raise OperatorError("the database's schema isn't of this version", "Run `frontdesk migrate` first.")
+    await schema.check(settings.database_url)
     db = connection.open_database(settings.database_url, size=4, timeout=seconds, bulk=True)
     try:
         yield db
@@ -234,43 +215,8 @@ def _progress(tally: Tally, size: int, seconds: float) -> tuple[float | None, st
     if tally.waiting:
         parts.append("waiting for the database")
     elif done:
-        parts.append(f"{_clock(seconds / done - seconds)} left")
+        parts.append(f"{clock(seconds / done - seconds)} left")
     return done, ", ".join(parts)
-
-
-@contextlib.asynccontextmanager
-async def _shown(progress: Callable[[float], tuple[float | None, str]]) -> AsyncIterator[None]:
-    """Show how far it is: a bar on a terminal, a line every few seconds elsewhere."""
-    console = Console(stderr=True)
-    began = time.monotonic()
-
-    async def on_terminal(bar: Progress) -> None:
-        task = bar.add_task("", total=None)
-        while True:
-            done, text = progress(time.monotonic() - began + 0.001)
-            total, completed = (None, 0.0) if done is None else (1.0, done)
-            bar.update(task, total=total, completed=completed, description=text, refresh=True)
-            await asyncio.sleep(0.2)
-
-    async def elsewhere() -> None:
-        while True:
-            await asyncio.sleep(_TELL_EVERY)
-            _say(progress(time.monotonic() - began)[1])
-
-    with contextlib.ExitStack() as stack:
-        if console.is_terminal:
-            # Not by a thread of its own, which hardly gets to it beside a busy loop.
-            columns = BarColumn(), TextColumn("{task.description}")
-            bar = Progress(*columns, console=console, transient=True, auto_refresh=False)
-            teller = asyncio.create_task(on_terminal(stack.enter_context(bar)))
-        else:
-            teller = asyncio.create_task(elsewhere())
-        try:
-            yield
-        finally:
-            teller.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await teller
 
 
 def _sum(tally: Tally) -> str:
@@ -279,16 +225,6 @@ def _sum(tally: Tally) -> str:
 
 def _people(count: int) -> str:
     return "1 person" if count == 1 else f"{count:,} people"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
 
 
 def _cannot(do: str, path: Path, error: OSError) -> NoReturn:

@@ -40,6 +40,12 @@ async def revision(url: str) -> str | None:
         return None if found is None else str(found)
 
 
+async def check(url: str) -> None:
+    """Raise OperatorError if the database at `url` has an older schema than this code needs, or can't be asked."""
+    if (await revision(url) or "") < REVISION:
+        raise OperatorError("the database's schema isn't of this version", "Run `frontdesk migrate` first.")
+
+
 def migrate(url: str) -> tuple[str | None, str]:
     """Bring the database at `url` to REVISION; the revisions before and after.
 
