@@ -55,7 +55,8 @@ AS_COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR)
 
 .PHONY: test-compiled
 test-compiled: $(COMPILED)/.made ## Tests of what is compiled for the image (needs a C compiler)
-	$(AS_COMPILED) $(BIN)/python -m pytest -o pythonpath="$(COMPILED) ." -m "compiled or not compiled" $(JUNIT) $(ARGS) \
+	$(AS_COMPILED) $(BIN)/python -m pytest -o pythonpath="$(COMPILED) ." -m "compiled or not compiled" $(SIDE_BY_SIDE) \
+		--dist loadfile $(JUNIT) $(ARGS) \
 		tests/test_compiled.py tests/accounts/test_names.py tests/accounts/test_search.py tests/accounts/test_lookups.py \
 		tests/accounts/test_search_concurrency.py tests/store/test_people.py tests/api/test_people.py \
 		tests/web/test_people_pages.py

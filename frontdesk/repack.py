@@ -14,15 +14,14 @@ from frontdesk.database import data_option, meant
 def repack_command(data: Path | None) -> None:
     """Put the search index into the order in which it's read: once, after a large import.
 
-    For a quiet hour: nobody can search or register meanwhile, about 20 seconds for each million people; logins go on.
-    While it lasts, the index takes its room on the disk twice. Interrupted, it changes nothing.
+    For a quiet hour: nobody can search or register meanwhile, about 20 seconds for each million people. While it lasts,
+    the index takes its room on the disk twice. docs/operations.md says what it's worth.
     """
     from frontdesk import sigterm
     from frontdesk.progress import clock, say, shown
-    from frontdesk.store import connection, repacking, schema
+    from frontdesk.store import repacking, schema
 
     done = 0.0
-    keys = 0
     began = time.monotonic()
 
     def tell(part: float) -> None:
@@ -36,14 +35,12 @@ def repack_command(data: Path | None) -> None:
     with meant(data) as settings:
 
         async def run() -> None:
-            nonlocal keys
-            await connection.check(settings.database_url)
             await schema.check(settings.database_url)
             async with shown(progress):
-                keys = await repacking.repack(settings.database_url, tell=tell)
+                await repacking.repack(settings.database_url, tell=tell)
 
-        code = sigterm.exit_code(run())
+        code = sigterm.exit_code_of(run())
     if code:
-        say("Interrupted. The search index is whole, and as it was before.")
+        say("Interrupted. The search index is whole; run it again to have it in order.")
         sys.exit(code)
-    click.echo(f"The search index is in order: {keys:,} keys, in {clock(time.monotonic() - began)}.")
+    click.echo(f"The search index is in order, after {clock(time.monotonic() - began)}.")

@@ -1,4 +1,4 @@
-"""How SIGTERM ends a command that isn't serving yet: at once, with what it started."""
+"""How a signal ends a command that isn't serving yet: at once, with what it started."""
 
 import asyncio
 import signal
@@ -48,7 +48,7 @@ def run(work: Coroutine[None, None, T]) -> T:
         end()
 
 
-def exit_code(work: Coroutine[None, None, None]) -> int:
+def exit_code_of(work: Coroutine[None, None, None]) -> int:
     """Run `work`; 0, or INTERRUPTED or TERMINATED, for who has more to say about it."""
     try:
         uvloop.run(until_told(work))
@@ -56,4 +56,6 @@ def exit_code(work: Coroutine[None, None, None]) -> int:
         return INTERRUPTED
     except asyncio.CancelledError:
         return TERMINATED
+    finally:
+        end()
     return 0

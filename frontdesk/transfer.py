@@ -63,7 +63,7 @@ def import_file(settings: Settings, file: Path, *, rejects: Path | None, pace: s
         with _opened(file) as source:
             # The first read may wait for somebody to type; outside of the event loop Ctrl-C ends it.
             rows = Rows(source, "standard input" if file == _STANDARD else str(file))
-            if interrupted := sigterm.exit_code(run(source, rows)):
+            if interrupted := sigterm.exit_code_of(run(source, rows)):
                 say(f"Interrupted. {_sum(tally)} The same command goes on from here.")
                 return interrupted
     except KeyboardInterrupt:
@@ -93,7 +93,7 @@ def export_file(settings: Settings, file: Path, *, form: Format | None, zipped: 
                 async with shown(lambda seconds: (None, f"{done:,} people, {done / seconds:,.0f}/s")):
                     await export_rows(db, form=chosen, write=target.write, count=count)
 
-    if interrupted := sigterm.exit_code(run()):
+    if interrupted := sigterm.exit_code_of(run()):
         say("Interrupted: the export isn't whole.")
         return interrupted
     where = "what was written" if file == _STANDARD else str(file)
@@ -103,7 +103,6 @@ def export_file(settings: Settings, file: Path, *, form: Format | None, zipped: 
 
 @contextlib.asynccontextmanager
 async def _database(settings: Settings, seconds: float) -> AsyncIterator[connection.Database]:
-    await connection.check(settings.database_url)
     await schema.check(settings.database_url)
     db = connection.open_database(settings.database_url, size=4, timeout=seconds, bulk=True)
     try:

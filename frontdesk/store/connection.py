@@ -14,7 +14,8 @@ from frontdesk.errors import OperatorError, Unavailable
 from frontdesk.store.pool import Pool
 
 # What means "not now" and not "never": lost or refused connections, a server that starts, stops, fails over
-# or is full, a schema that isn't there yet, and two transactions that stood in each other's way.
+# or is full, a schema that isn't there yet, a table that is being rewritten, and two transactions that stood in each
+# other's way.
 _NOT_NOW = (
     OSError,
     TimeoutError,
@@ -29,6 +30,8 @@ _NOT_NOW = (
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.TransactionRollbackError,
+    # Whose role waits less long for a lock than for an answer, as ours does in deploy/postgres.
+    asyncpg.LockNotAvailableError,
     asyncpg.PostgresSystemError,
     # Of several hosts in the URL, none is the primary just now.
     asyncpg.TargetServerAttributeNotMatched,

@@ -9,56 +9,91 @@ import asyncpg
 from frontdesk.errors import OperatorError
 from frontdesk.store.connection import explained
 
-# Who can't have the table for so long gives way: everybody queues behind.
-_LIMITS = {"lock_timeout": "3s", "statement_timeout": "0"}
+_LIMITS = {
+    # Who can't have the table for so long gives way: everybody queues behind.
+    "lock_timeout": "3s",
+    "statement_timeout": "0",
+    # Of a command that was killed, the server would do the rest, and keep everybody out for as long.
+    "client_connection_check_interval": "1s",
+}
 _LOOK_EVERY = 0.5
 # Measured at ten million people: reading and writing the table, of which PostgreSQL does either both at once or one
-# after the other; then its indexes.
-_READ, _WRITE, _INDEXES = 0.35, 0.35, 0.3
+# after the other; then its indexes. What is left is the vacuum.
+_READ, _WRITE, _INDEXES = 0.35, 0.35, 0.25
+_VACUUM = "VACUUM (ANALYZE) people_keys"
 
 
-async def repack(url: str, *, tell: Callable[[float], None]) -> int:
-    """Put the keys of search into their order on the disk; how many there are.
+async def repack(url: str, *, tell: Callable[[float], None]) -> None:
+    """Put the keys of search into their order on the disk.
 
     A page of people lies on one or two pages of the table then, where it was on as many as it has people. Nobody can
-    search or register meanwhile. tell: how much is done, from 0 to 1. Raises OperatorError; then nothing was changed.
+    search or register meanwhile. tell: how much is done, from 0 to 1. Raises OperatorError.
     """
     with explained(url):
         connection = await asyncpg.connect(url, timeout=5, server_settings=_LIMITS)
-        watch = asyncio.create_task(_watch(url, tell))
+    watch = asyncio.create_task(_watch(url, tell))
+    try:
+        await connection.execute("CLUSTER people_keys USING people_keys_key")
+        tell(_READ + _WRITE + _INDEXES)
+        # In nobody's way, and must not be left out: how the table lies, for plans; and that all of it is visible, for
+        # reading keys from the index alone.
+        await connection.execute("SET lock_timeout = 0")
+        await _vacuum(connection)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise _failed(error) from error
+    finally:
         try:
-            await connection.execute("CLUSTER people_keys USING people_keys_key")
-            # How the table lies, for plans; and that all of it is visible, for reading keys from the index alone.
-            await connection.execute("VACUUM (ANALYZE) people_keys")
-            return int(
-                await connection.fetchval(
-                    "SELECT reltuples FROM pg_class WHERE oid = 'people_keys'::regclass"
-                )
-            )
-        except asyncpg.LockNotAvailableError as error:
-            raise OperatorError(
-                "something holds the search index for long", "See pg_stat_activity, and try again."
-            ) from error
-        except asyncpg.DiskFullError as error:
-            raise OperatorError(
-                "the disk is too small", "While it lasts, the search index takes its room twice."
-            ) from error
-        except asyncpg.InsufficientPrivilegeError as error:
-            raise OperatorError(
-                "this user may not rewrite the search index",
-                "Run it as the one who runs `frontdesk migrate`.",
-            ) from error
-        finally:
             watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
+        finally:
             # Whoever interrupts it waits here until the server has heard of that.
             await connection.close()
 
 
+async def _vacuum(connection: asyncpg.Connection) -> None:
+    try:
+        await connection.execute(_VACUUM)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise OperatorError(
+            f"the search index is in order, but wasn't vacuumed: {_said(error)}", f"Run {_VACUUM} in psql."
+        ) from error
+
+
+def _failed(error: Exception) -> OperatorError:
+    match error:
+        case asyncpg.LockNotAvailableError():
+            return OperatorError(
+                "something holds the search index for long",
+                "Try again when no import, migration or dump is under way; pg_stat_activity shows what is.",
+            )
+        case asyncpg.DiskFullError():
+            return OperatorError(
+                "the disk is full: nothing has changed",
+                "The index takes its room twice for a while. Make that much, and try again.",
+            )
+        case asyncpg.InsufficientPrivilegeError():
+            return OperatorError(
+                "this user may not rewrite the search index",
+                "Run it as the one who runs `frontdesk migrate`.",
+            )
+        case asyncpg.ReadOnlySQLTransactionError():
+            return OperatorError(
+                "this PostgreSQL is a replica", "Name the primary in FRONTDESK_DATABASE_URL."
+            )
+        case _:
+            return OperatorError(f"it went wrong: {_said(error)}", "See PostgreSQL's log, and try again.")
+
+
+def _said(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 async def _watch(url: str, tell: Callable[[float], None]) -> None:
     """Tell how far the server is, until it's enough. What can't be told isn't."""
-    with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    with contextlib.suppress(
+        OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
+    ):
         connection = await asyncpg.connect(url, timeout=5)
         try:
             keys, indexes = await connection.fetchrow(
@@ -76,8 +111,13 @@ async def _watch(url: str, tell: Callable[[float], None]) -> None:
                 )
                 if found is not None:
                     read, written, rebuilt = found
-                    parts = ((_READ, read, keys), (_WRITE, written, keys), (_INDEXES, rebuilt, indexes))
-                    tell(sum(share * min(1.0, done / total) for share, done, total in parts))
+                    tell(_done(read / keys, written / keys, rebuilt / indexes))
                 await asyncio.sleep(_LOOK_EVERY)
         finally:
             await connection.close()
+
+
+def _done(read: float, written: float, rebuilt: float) -> float:
+    """What is done of all, when so much is of each. The number of keys is estimated: it may be more than all."""
+    parts = ((_READ, read), (_WRITE, written), (_INDEXES, rebuilt))
+    return sum(share * min(1.0, done) for share, done in parts)

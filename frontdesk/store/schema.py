@@ -42,8 +42,12 @@ async def revision(url: str) -> str | None:
 
 async def check(url: str) -> None:
     """Raise OperatorError if the database at `url` has an older schema than this code needs, or can't be asked."""
-    if (await revision(url) or "") < REVISION:
-        raise OperatorError("the database's schema isn't of this version", "Run `frontdesk migrate` first.")
+    found = await revision(url)
+    if found is None or found < REVISION:
+        raise OperatorError(
+            f"the database's schema is {found or 'not there yet'}, and this needs {REVISION}",
+            "Run `frontdesk migrate` first.",
+        )
 
 
 def migrate(url: str) -> tuple[str | None, str]:

@@ -1,9 +1,13 @@
-"""The database of the stack: what the service may do in it, and which settings hold."""
+"""The database of the stack: what the service may do in it, which settings hold, and the order of its largest table."""
 
+import re
 import subprocess
+import time
 
 import pytest
 
+from tests.e2e import traffic
+from tests.e2e.conftest import show
 from tests.e2e.stack import Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -86,3 +90,20 @@ def test_settings_follow_the_memory_and_nothing_is_written_unchecked(fresh_stack
     )
     assert fresh_stack.sql(by_network) == "scram-sha-256"
     fresh_stack.sql("SELECT count(*) FROM pg_stat_statements")
+
+
+def test_search_index_is_put_in_order_while_people_use_the_service(whole: Stack) -> None:
+    with traffic.running(whole.url, rate=60) as load:
+        time.sleep(2)
+        load.mark("repack")
+        said = whole.compose("run", "--rm", "migrate", "repack")
+        load.mark("done")
+        time.sleep(1)
+    show("repack", load.report)
+    assert re.fullmatch(r"The search index is in order, after 0:\d\d\.\n", said)
+    # A moment, among so few.
+    assert [f for f in load.report.failures if not f.busy] == []
+    assert load.report.lost == []
+    # But for those who came afterwards.
+    in_order = "SELECT correlation > 0.9 FROM pg_stats WHERE tablename = 'people_keys' AND attname = 'key'"
+    assert whole.sql(in_order) == "t"

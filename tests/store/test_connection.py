@@ -1,4 +1,4 @@
-"""What becomes of a connection whose server goes away."""
+"""What becomes of a connection whose server goes away, or lets it wait."""
 
 import asyncio
 import contextlib
@@ -74,4 +74,19 @@ async def test_a_server_that_does_not_answer_is_no_reason_not_to_stop(slow_to_cl
     database = open_database(slow_to_close, size=5, timeout=5)
     await asyncio.gather(*(database.fetchval("SELECT pg_sleep(0.2)") for _ in range(5)))
     async with asyncio.timeout(3):
+        await database.close()
+
+
+async def test_a_lock_that_the_role_may_not_wait_for_is_unavailable(
+    database_url: str, db: asyncpg.Connection
+) -> None:
+    await db.execute(f"ALTER DATABASE {urlsplit(database_url).path[1:]} SET lock_timeout = '50ms'")
+    database = open_database(database_url, size=1, timeout=5)
+    try:
+        async with db.transaction():
+            await db.execute("LOCK TABLE people_keys")
+            with pytest.raises(Unavailable):
+                await database.fetch("SELECT key FROM people_keys")
+        assert await database.fetch("SELECT key FROM people_keys") == []
+    finally:
         await database.close()
