@@ -15,6 +15,7 @@ from bench.people import Made, people
 from frontdesk.accounts import names
 from frontdesk.accounts.mistakes import ONE, allowed, remainders
 from frontdesk.store import schema
+from frontdesk.store.repacking import CLUSTER
 from frontdesk.store.vocabulary import SAMPLE
 
 # As long as a real one, and never right.
@@ -63,7 +64,7 @@ async def fill(url: str, count: int, *, seed: int = 1) -> float:
             "ALTER TABLE people_keys ADD CONSTRAINT people_keys_key PRIMARY KEY (key, account_id)"
         )
         # As `frontdesk repack` leaves it, before there are more indexes to make anew.
-        await db.execute("CLUSTER people_keys USING people_keys_key")
+        await db.execute(CLUSTER)
         for _, definition in indexes:
             await db.execute(definition)
         _tell("vacuum")

@@ -51,6 +51,11 @@ async def shown(progress: Callable[[float], tuple[float | None, str]]) -> AsyncI
                 await teller
 
 
+def left(seconds: float, done: float) -> str:
+    """How long it will still take, when so much, above 0 and up to 1, was done in so many seconds."""
+    return f"{clock(seconds / done - seconds)} left"
+
+
 def clock(seconds: float) -> str:
     """Seconds as people read them: 3:07, 1:02:00."""
     minutes, rest = divmod(round(seconds), 60)

@@ -18,7 +18,7 @@ def repack_command(data: Path | None) -> None:
     the index takes its room on the disk twice. docs/operations.md says what it's worth.
     """
     from frontdesk import sigterm
-    from frontdesk.progress import clock, say, shown
+    from frontdesk.progress import clock, left, say, shown
     from frontdesk.store import repacking, schema
 
     done = 0.0
@@ -29,8 +29,7 @@ def repack_command(data: Path | None) -> None:
         done = part
 
     def progress(seconds: float) -> tuple[float | None, str]:
-        left = f", {clock(seconds / done - seconds)} left" if done > 0.01 else ""
-        return done, f"{done:.0%}{left}"
+        return done, f"{done:.0%}" + (f", {left(seconds, done)}" if done > 0.01 else "")
 
     with meant(data) as settings:
 

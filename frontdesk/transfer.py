@@ -21,7 +21,7 @@ from frontdesk.accounts.pace import full_pace, gentle_pace
 from frontdesk.accounts.rows import Rows
 from frontdesk.api.problems import FIELD_DETAILS, PROBLEMS
 from frontdesk.errors import EmailTaken, OperatorError, UsernameTaken
-from frontdesk.progress import clock, say, shown
+from frontdesk.progress import left, say, shown
 from frontdesk.settings import Settings
 from frontdesk.store import connection, importing, schema
 
@@ -214,7 +214,7 @@ def _progress(tally: Tally, size: int, seconds: float) -> tuple[float | None, st
     if tally.waiting:
         parts.append("waiting for the database")
     elif done:
-        parts.append(f"{clock(seconds / done - seconds)} left")
+        parts.append(left(seconds, done))
     return done, ", ".join(parts)
 
 

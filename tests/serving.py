@@ -81,6 +81,17 @@ def running(tmp_path: Path, *arguments: str, until: str = "/readyz", **variables
         process.wait(30)
 
 
+def start(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
+    """`frontdesk ARGUMENTS`, under way; what it says can be read from its pipes."""
+    return subprocess.Popen(
+        [FRONTDESK, *arguments],
+        env=clean_environ(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def command(*arguments: str, stdin: str = "", **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run `frontdesk ARGUMENTS` to its end."""
     return subprocess.run(

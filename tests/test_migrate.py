@@ -3,7 +3,6 @@
 import asyncio
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from alembic.script import Script, ScriptDirectory
 
 import frontdesk
 from frontdesk.store import schema
-from tests.serving import FRONTDESK, clean_environ, command
+from tests.serving import command, start
 
 MIGRATIONS = Path(frontdesk.__file__).parent / "store" / "migrations"
 
@@ -40,16 +39,6 @@ def ask(url: str, query: str) -> list[asyncpg.Record]:
 
 def tables(url: str) -> set[str]:
     return {row[0] for row in ask(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
-
-
-def start(url: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [FRONTDESK, "migrate"],
-        env=clean_environ(FRONTDESK_DATABASE_URL=url),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 @contextmanager
@@ -87,7 +76,10 @@ def test_migrates_an_empty_database_and_then_finds_nothing_to_do(unmigrated_url:
 
 def test_started_twice_at_once_it_runs_once(unmigrated_url: str) -> None:
     with holding(unmigrated_url, f"SELECT pg_advisory_xact_lock({schema._LOCK})") as release:
-        both = [start(unmigrated_url), start(unmigrated_url)]
+        both = [
+            start("migrate", FRONTDESK_DATABASE_URL=unmigrated_url),
+            start("migrate", FRONTDESK_DATABASE_URL=unmigrated_url),
+        ]
         until_waiting(unmigrated_url, 2)
         assert tables(unmigrated_url) == set()
         release()
@@ -122,7 +114,7 @@ def test_newer_schema_than_the_code_is_refused_if_asked(served_url: str) -> None
 def test_ended_in_the_middle_it_leaves_nothing_behind(end: signal.Signals, unmigrated_url: str) -> None:
     # The second migration wants this name and waits, the first having been run.
     with holding(unmigrated_url, "CREATE TABLE people_keys ()") as release:
-        process = start(unmigrated_url)
+        process = start("migrate", FRONTDESK_DATABASE_URL=unmigrated_url)
         until_waiting(unmigrated_url, 1)
         process.send_signal(end)
         _, said = process.communicate(timeout=30)
@@ -136,7 +128,7 @@ def test_ended_in_the_middle_it_leaves_nothing_behind(end: signal.Signals, unmig
 
 def test_waits_for_a_lock_less_long_than_requests_do_and_tries_again(unmigrated_url: str) -> None:
     with holding(unmigrated_url, "CREATE TABLE people_keys ()") as release:
-        process = start(unmigrated_url)
+        process = start("migrate", FRONTDESK_DATABASE_URL=unmigrated_url)
         until_waiting(unmigrated_url, 1)
         began = time.monotonic()
         waiting = (

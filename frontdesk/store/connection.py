@@ -200,7 +200,7 @@ def _explain(error: Exception, url: str) -> OperatorError:
             )
         case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InsufficientPrivilegeError():
             return OperatorError(
-                f"{server} doesn't let {parts.username or 'this user'} in: {_first_line(error)}",
+                f"{server} doesn't let {parts.username or 'this user'} in: {first_line(error)}",
                 "Check the user in FRONTDESK_DATABASE_URL, and the server's pg_hba.conf.",
             )
         case asyncpg.InvalidCatalogNameError():
@@ -209,15 +209,15 @@ def _explain(error: Exception, url: str) -> OperatorError:
                 f"{server} has no database {name}", f"Make it: createdb {name}; then frontdesk migrate."
             )
         case asyncpg.PostgresConnectionError() | asyncpg.OperatorInterventionError():
-            return _Unreachable(f"{server} isn't ready: {_first_line(error)}", "Try again when it is.")
+            return _Unreachable(f"{server} isn't ready: {first_line(error)}", "Try again when it is.")
         case asyncpg.InsufficientResourcesError():
             return _Unreachable(
-                f"{server} is full: {_first_line(error)}",
+                f"{server} is full: {first_line(error)}",
                 "Raise its max_connections, or lower FRONTDESK_DATABASE_POOL.",
             )
         case asyncpg.PostgresError():
             return OperatorError(
-                f"{server} refuses the connection: {_first_line(error)}",
+                f"{server} refuses the connection: {first_line(error)}",
                 "Check what follows the ? in FRONTDESK_DATABASE_URL.",
             )
         case asyncpg.TargetServerAttributeNotMatched():
@@ -259,7 +259,7 @@ def _explain(error: Exception, url: str) -> OperatorError:
             )
         case _:
             # asyncpg says which of the options after the ? it doesn't understand; of the rest, nothing is repeated.
-            said = _first_line(error)
+            said = first_line(error)
             return _unreadable(f": {said}" if "ssl" in said or "certificate" in said else "")
 
 
@@ -276,5 +276,6 @@ def _where(url: str) -> str:
     return parts.netloc.rpartition("@")[2] or parse_qs(parts.query).get("host", ["localhost"])[0]
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0].rstrip(".")
+def first_line(error: BaseException) -> str:
+    """What the error says, for a sentence; its kind where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import asyncpg
 
 from frontdesk.errors import OperatorError
-from frontdesk.store.connection import explained
+from frontdesk.store.connection import explained, first_line
 
 _LIMITS = {
     # Who can't have the table for so long gives way: everybody queues behind.
@@ -20,7 +20,9 @@ _LOOK_EVERY = 0.5
 # Measured at ten million people: reading and writing the table, of which PostgreSQL does either both at once or one
 # after the other; then its indexes. What is left is the vacuum.
 _READ, _WRITE, _INDEXES = 0.35, 0.35, 0.25
+CLUSTER = "CLUSTER people_keys USING people_keys_key"
 _VACUUM = "VACUUM (ANALYZE) people_keys"
+_FAULTS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 async def repack(url: str, *, tell: Callable[[float], None]) -> None:
@@ -33,13 +35,13 @@ async def repack(url: str, *, tell: Callable[[float], None]) -> None:
         connection = await asyncpg.connect(url, timeout=5, server_settings=_LIMITS)
     watch = asyncio.create_task(_watch(url, tell))
     try:
-        await connection.execute("CLUSTER people_keys USING people_keys_key")
-        tell(_READ + _WRITE + _INDEXES)
+        await connection.execute(CLUSTER)
+        tell(_done(1, 1, 1))
         # In nobody's way, and must not be left out: how the table lies, for plans; and that all of it is visible, for
         # reading keys from the index alone.
         await connection.execute("SET lock_timeout = 0")
         await _vacuum(connection)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except _FAULTS as error:
         raise _failed(error) from error
     finally:
         try:
@@ -54,9 +56,10 @@ async def repack(url: str, *, tell: Callable[[float], None]) -> None:
 async def _vacuum(connection: asyncpg.Connection) -> None:
     try:
         await connection.execute(_VACUUM)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except _FAULTS as error:
         raise OperatorError(
-            f"the search index is in order, but wasn't vacuumed: {_said(error)}", f"Run {_VACUUM} in psql."
+            f"the search index is in order, but wasn't vacuumed: {first_line(error)}",
+            f"Run {_VACUUM} in psql.",
         ) from error
 
 
@@ -82,18 +85,14 @@ def _failed(error: Exception) -> OperatorError:
                 "this PostgreSQL is a replica", "Name the primary in FRONTDESK_DATABASE_URL."
             )
         case _:
-            return OperatorError(f"it went wrong: {_said(error)}", "See PostgreSQL's log, and try again.")
-
-
-def _said(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+            return OperatorError(
+                f"it went wrong: {first_line(error)}", "See PostgreSQL's log, and try again."
+            )
 
 
 async def _watch(url: str, tell: Callable[[float], None]) -> None:
     """Tell how far the server is, until it's enough. What can't be told isn't."""
-    with contextlib.suppress(
-        OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
-    ):
+    with contextlib.suppress(*_FAULTS):
         connection = await asyncpg.connect(url, timeout=5)
         try:
             keys, indexes = await connection.fetchrow(

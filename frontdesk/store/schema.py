@@ -6,7 +6,7 @@ from importlib.resources import as_file, files
 import asyncpg
 
 from frontdesk.errors import OperatorError
-from frontdesk.store.connection import Queries, explained
+from frontdesk.store.connection import Queries, explained, first_line
 
 # The newest migration in migrations/versions; a test compares the two. Numbers only grow, so a process can
 # tell that a newer version has migrated already, and goes on serving.
@@ -82,7 +82,7 @@ def migrate(url: str) -> tuple[str | None, str]:
 
 
 def _failed(cause: BaseException) -> OperatorError:
-    what = f"the migration failed and changed nothing: {str(cause).splitlines()[0]}"
+    what = f"the migration failed and changed nothing: {first_line(cause)}"
     match cause:
         case asyncpg.LockNotAvailableError():
             return OperatorError(

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import signal
-import subprocess
 
 import asyncpg
 import httpx
@@ -16,7 +15,7 @@ from frontdesk.errors import OperatorError
 from frontdesk.store import repacking
 from tests import cast
 from tests.accounts.arrivals import bring_in, crowd, index_of, ndjson
-from tests.serving import FRONTDESK, clean_environ, command
+from tests.serving import command, start
 from tests.waiting import until, until_blocked
 
 pytestmark = pytest.mark.anyio
@@ -27,16 +26,6 @@ _KEYS = "SELECT key, account_id FROM people_keys"
 async def lie_in_order(db: asyncpg.Connection) -> bool:
     lying = await db.fetch(f"{_KEYS} ORDER BY ctid")
     return bool(lying == await db.fetch(f"{_KEYS} ORDER BY key, account_id"))
-
-
-def started(url: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [FRONTDESK, "repack"],
-        env=clean_environ(FRONTDESK_DATABASE_URL=url),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 @pytest.fixture
@@ -121,7 +110,7 @@ async def test_interrupted_it_ends_on_the_server_too(
     theirs = "FROM pg_stat_activity WHERE query LIKE 'CLUSTER%' AND datname = current_database()"
     async with db.transaction():
         await db.execute("LOCK TABLE people_keys IN ACCESS SHARE MODE")
-        process = started(database_url)
+        process = start("repack", FRONTDESK_DATABASE_URL=database_url)
         # Not on `db`, which shows what was when its transaction asked first.
         await until(lambda: crowded.db.fetchval(f"SELECT count(*) = 1 {theirs} AND wait_event_type = 'Lock'"))
         process.send_signal(number)
